@@ -1,0 +1,187 @@
+"""The ``alliance`` command. What an unchanged build needs imports the standard library only."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+
+from alliance.press.project import DEFAULT_YEAR, Project, check_year
+from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK, AllianceError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code (see the README)."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return options.run(options)
+    except AllianceError as failure:
+        if options.debug:
+            raise
+        print(f"alliance: {failure}", file=sys.stderr)
+        return failure.code
+    except KeyboardInterrupt:
+        print("alliance: interrupted; the published edition is as it was.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")
+        return OK
+    except OSError as error:
+        if options.debug:
+            raise
+        from alliance.press.execute import describe_os_error
+
+        print(f"alliance: {describe_os_error(error)}", file=sys.stderr)
+        return ENVIRONMENT
+    except ModuleNotFoundError as error:
+        if options.debug:
+            raise
+        print(f"alliance: the environment lacks {error.name}. Run `make book`, which installs what requirements.lock names.", file=sys.stderr)
+        return ENVIRONMENT
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="alliance", description="Build and examine the book.", allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run, help: str):
+        sub = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        sub.set_defaults(run=run)
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        return sub
+
+    sub = command("build", _build, "check the data, execute what is stale, compile HTML and PDF, publish")
+    _inputs(sub)
+    sub.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="chapters executed at once (default: cores)")
+    sub.add_argument("--force", action="store_true", help="execute and compile again even if nothing changed")
+    sub.add_argument("--strict", action="store_true", help="exit 5 instead of publishing sentences that the data do not support")
+    sub.add_argument("--only", metavar="CHAPTER", help="preview of one chapter in OUT/preview; publishes nothing")
+
+    sub = command("check", _check, "validate the data and report every problem")
+    sub.add_argument("dir", nargs="?", metavar="DIR", help="a folder with your own tables, checked as an overlay")
+    sub.add_argument("--format", choices=["text", "json"], default="text")
+    sub.add_argument("--explain", metavar="RULE", help="say what a rule demands")
+
+    sub = command("verify", _verify, "compare the facts of this build with the committed golden edition")
+    sub.add_argument("--out", metavar="DIR", help="output folder (default: _build)")
+
+    sub = command("diff", _diff, "compare two editions")
+    sub.add_argument("old", metavar="OLD", type=Path, help="output folder or facts.json")
+    sub.add_argument("new", metavar="NEW", type=Path, help="output folder or facts.json")
+
+    sub = command("list", _list, "chapters, what each reads, whether it is stale and why")
+    _inputs(sub)
+
+    sub = command("open", _open, "serve the built book on a loopback port and open it")
+    sub.add_argument("--out", metavar="DIR", help="output folder (default: _build)")
+    sub.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    return parser
+
+
+def _inputs(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--data", metavar="DIR", help="a folder with your own tables; everything else comes from the book")
+    sub.add_argument("--year", type=int, default=DEFAULT_YEAR, help=f"focus year (default {DEFAULT_YEAR})")
+    sub.add_argument("--out", metavar="DIR", help="output folder (default: _build)")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _project(options) -> Project:
+    overlay = None
+    if getattr(options, "data", None):
+        overlay = Path(options.data).resolve()
+        if not overlay.is_dir():
+            raise AllianceError(f"--data {options.data}: this is not a folder. Give one that holds the tables that changed.", BAD_INPUT)
+    out = {"out": Path(options.out).resolve()} if getattr(options, "out", None) else {}
+    return Project(year=check_year(getattr(options, "year", DEFAULT_YEAR)), overlay=overlay, **out)
+
+
+def _build(options) -> int:
+    from alliance.press.build import build, preview
+
+    project = _project(options)
+    if options.only:
+        return preview(project, options.only, options.jobs)
+    return build(project, options.jobs, options.force, options.strict)
+
+
+def _check(options) -> int:
+    from alliance import check
+    from alliance.data import DATA, Package
+
+    if options.explain:
+        print(check.explain(options.explain))
+        return OK
+    problems = check.check(Package(DATA, options.dir))
+    if options.format == "json":
+        print(check.as_json(problems))
+    else:
+        for problem in problems:
+            print(f"{problem.severity}: {problem}")
+        errors = sum(p.severity == "error" for p in problems)
+        print(f"{errors} errors, {len(problems) - errors} warnings." if problems else "The data keep every rule.")
+    return BAD_INPUT if any(p.severity == "error" for p in problems) else OK
+
+
+def _verify(options) -> int:
+    from alliance.editions import compare, read_edition
+
+    project = _project(options)
+    golden = project.root / "tests" / "expected"
+    difference = compare(read_edition(golden), read_edition(project.current))
+    return _tell_difference(difference, "The facts and verdicts equal the golden edition.")
+
+
+def _diff(options) -> int:
+    from alliance.editions import compare, read_edition
+
+    return _tell_difference(compare(read_edition(options.old), read_edition(options.new)), "The editions have the same facts and verdicts.")
+
+
+def _tell_difference(difference, same: str) -> int:
+    print("\n".join(difference.lines()) if difference else same)
+    return DIFFERENT if difference else OK
+
+
+def _list(options) -> int:
+    import json
+
+    project = _project(options)
+    for chapter in project.chapters:
+        why = project.why_stale(chapter)
+        print(f"{chapter}: {'stale (' + ', '.join(why) + ')' if why else 'up to date'}")
+        for entry in project.cache_entries(chapter)[:1]:
+            reads = json.loads((entry / "record.json").read_text(encoding="utf-8"))["reads"]
+            print(f"  reads {', '.join(reads)}")
+    return OK
+
+
+def _open(options) -> int:
+    import functools
+    import http.server
+    import webbrowser
+
+    project = _project(options)
+    folder = project.out / "html"
+    if not (folder / "index.html").exists():
+        raise AllianceError(f"There is no book in {project.out}. Run `make book` first.", ENVIRONMENT)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", options.port), handler) as server:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        print(f"Serving {folder} at {address} (Ctrl-C ends it)", flush=True)
+        webbrowser.open(address)
+        server.serve_forever()
+    return OK

@@ -1,0 +1,132 @@
+"""Numbers, words and sentences that prose may use: facts, guards and findings, and how they read.
+
+A chapter makes facts; pages print them by name. The text of a fact is fixed here, so HTML, PDF and data agree.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from alliance.problems import AllianceError
+from alliance.quantity import Quantity
+
+NOT_AVAILABLE = "not available"
+CONFIDENCE = ("low", "moderate", "high")
+ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-", "eighth-", "ninth-", "tenth-")
+NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A published number or phrase: ``value`` in ``unit``, ``text`` as it prints, and the quantity behind it."""
+
+    id: str
+    label: str
+    text: str
+    quantity: Quantity
+
+    def as_dict(self) -> dict:
+        q = self.quantity
+        return {
+            "id": self.id,
+            "label": self.label,
+            "value": None if q.value is None else round(q.value, 10),
+            "unit": q.unit,
+            "text": self.text,
+            "formula": q.expression,
+            "definitions": dict(q.formulas),
+            "inputs": [cell.as_dict() for cell in q.inputs],
+            "evidence": q.evidence,
+        }
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A named condition on which sentences of the prose depend. ``holds`` is None where the data cannot tell."""
+
+    id: str
+    holds: bool | None
+    meaning: str
+
+    def as_dict(self) -> dict:
+        return {"id": self.id, "holds": self.holds, "meaning": self.meaning}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How sure a sentence may be, and the facts it rests on."""
+
+    id: str
+    confidence: str
+    facts: tuple[str, ...]
+
+    def as_dict(self) -> dict:
+        return {"id": self.id, "confidence": self.confidence, "facts": list(self.facts)}
+
+
+def number(value: float, digits: int = 1) -> str:
+    """``1234.56`` as ``1,234.6``; a real minus sign before negative values, and no minus before zero."""
+    text = f"{abs(value):,.{digits}f}"
+    return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
+
+
+def plain(q: Quantity, digits: int = 1) -> str:
+    """The number as it stands in a sentence, with the sign if it is a percentage."""
+    return number(q.value, digits) + ("%" if q.unit == "percent" else "")
+
+
+def direction(q: Quantity, digits: int = 1, up: str = "rose", down: str = "fell", flat: str = "did not change") -> str:
+    """A change in words: "rose 1.9%", "fell 6.8%"."""
+    size = number(abs(q.value), digits)
+    if float(size.replace(",", "")) == 0:
+        return flat
+    return f"{up if q.value > 0 else down} {size}{'%' if q.unit == 'percent' else ''}"
+
+
+def rank(value: Quantity, others: Iterable[Quantity], superlative: str = "largest") -> str:
+    """Place of ``value`` among the known ``others`` in words: "largest", "second-largest"."""
+    place = sum(o > value for o in others if o.known)
+    return f"{ORDINALS[place]}{superlative}"
+
+
+def count(number_of: int) -> str:
+    """A small count in words, a large one in digits."""
+    return NUMBER_WORDS[number_of] if number_of < len(NUMBER_WORDS) else f"{number_of:,}"
+
+
+def date(iso: str) -> str:
+    """``2025-09-02`` as "2 September 2025"; a month or a year alone stays one."""
+    year, *rest = iso.split("-")
+    month = calendar.month_name[int(rest[0])] if rest else ""
+    day = str(int(rest[1])) if len(rest) > 1 else ""
+    return " ".join(part for part in (day, month, year) if part)
+
+
+def listing(items: Iterable[str]) -> str:
+    """``a, b and c``."""
+    items = list(items)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def ceiling(sources: Iterable[str], tiers: dict[str, str]) -> str:
+    """The highest confidence that the sources allow: low if there is only one, or if all are state media."""
+    sources = list(sources)
+    alone = len(sources) < 2
+    partial = {tiers[s] for s in sources} <= {"state media"}
+    return "low" if alone or partial else "high"
+
+
+def require_publishable(fact: Fact) -> None:
+    """Refuse a fact that rests on memory.
+
+    Raises
+    ------
+    AllianceError
+        If any input is a recalled row; the message names the rows.
+    """
+    recalled = [c for c in fact.quantity.inputs if c.evidence == "recalled"]
+    if recalled:
+        rows = "; ".join(f"{c.table} {dict(c.key)}" for c in recalled)
+        raise AllianceError(f'Fact "{fact.id}" rests on recalled rows ({rows}). Find a source that was read, or drop the fact.')

@@ -1,0 +1,171 @@
+"""The build: check the data, execute what is stale, compile, publish."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from alliance.check import require_valid
+from alliance.data import ROOT
+from alliance.press import publish
+from alliance.press.project import Project
+from alliance.problems import GUARD_BROKEN, OK, AllianceError
+
+STEP = "ALLIANCE_STEP_HOOK"  # tests only: a file that is told each step boundary
+
+
+def build(project: Project, jobs: int, force: bool = False, strict: bool = False) -> int:
+    """Build and publish an edition; returns the exit code.
+
+    Parameters
+    ----------
+    project : inputs, parameters and output folder
+    jobs : chapters executed at once
+    force : execute every chapter and compile again, even if nothing changed
+    strict : refuse to publish an edition with a broken guard
+
+    Raises
+    ------
+    AllianceError
+        With the exit code of the failure; the published edition stays as it was.
+    """
+    if not force and publish.published_key(project) == project.edition_key:
+        _tell(f"Nothing changed: {project.out / 'html' / 'index.html'} is up to date.")
+        return _strict(project.current, strict)
+    warnings = require_valid(project.package)
+    for warning in warnings:
+        _tell(f"warning: {warning}")
+    with publish.lock(project):
+        edition = None if force else publish.stored_edition(project)
+        if edition is None:
+            edition = _make(project, jobs, force, strict)
+        else:
+            _tell("These inputs were built before; nothing is executed.")
+            code = _strict(edition, strict)
+            if code:
+                return code
+        _boundary("publish")
+        publish.publish(project, edition)
+    _report(project)
+    return OK
+
+
+def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
+    shutil.rmtree(project.work, ignore_errors=True)
+    project.work.mkdir(parents=True)
+    started = time.perf_counter()
+    _boundary("execute")
+    executed, seconds = execute_stale(project, project.chapters, jobs, force)
+    broken = broken_guards(executed)
+    if strict and broken:
+        listed = "\n".join(f"  {g['id']}: {g['meaning']}" for g in broken)
+        raise AllianceError(f"Sentences that the data no longer support (--strict):\n{listed}\nRewrite them, or build without --strict to see them marked.", GUARD_BROKEN)
+    from alliance.press.compile import compile_book
+
+    _boundary("compile")
+    _tell("Compiling HTML and PDF")
+    prepared = project.work / "edition"
+    prepared.mkdir()
+    steps = compile_book(project, executed, prepared)
+    _boundary("finish")
+    run = {
+        "edition": project.edition_key,
+        "inputs": project.inputs,
+        "versions": versions(),
+        "parameters": project.parameters,
+        "executed": sorted(seconds),
+        "seconds": {**{f"execute {c}": round(s, 2) for c, s in seconds.items()}, **steps, "total": round(time.perf_counter() - started, 2)},
+    }
+    edition = publish.finish(project, prepared, run)
+    shutil.rmtree(project.work, ignore_errors=True)
+    return edition
+
+
+def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool) -> tuple[dict[str, Path], dict[str, float]]:
+    """Executed version of each chapter, and the seconds that those executed now took."""
+    versions_ = {c: None if force else project.fresh(c) for c in chapters}
+    stale = [c for c, version in versions_.items() if version is None]
+    seconds: dict[str, float] = {}
+    if stale:
+        from alliance.press.execute import execute
+        from alliance.press.progress import Progress
+
+        for chapter in stale:
+            _tell(f"{chapter}: {'forced' if force else 'stale (' + ', '.join(project.why_stale(chapter)) + ')'}")
+        with Progress(stale) as progress:
+            seconds = execute(project, stale, jobs, progress)
+    return {c: versions_[c] or project.fresh(c) for c in chapters}, seconds
+
+
+def preview(project: Project, chapter: str, jobs: int) -> int:
+    """Execute and compile one chapter into ``preview/``, without touching any edition."""
+    if chapter not in project.chapters:
+        raise AllianceError(f'There is no chapter "{chapter}". Chapters: {", ".join(project.chapters)}.', 2)
+    require_valid(project.package)
+    with publish.lock(project):
+        from alliance.press.compile import compile_book
+
+        shutil.rmtree(project.work, ignore_errors=True)
+        prepared = project.work / "edition"
+        prepared.mkdir(parents=True)
+        executed, _ = execute_stale(project, [chapter], jobs, force=False)
+        compile_book(project, executed, prepared, pages=[chapter])
+        target = project.out / "preview"
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(prepared, target)
+        shutil.rmtree(project.work, ignore_errors=True)
+    _tell(f"Preview: {target / 'html' / f'{chapter}.html'}")
+    return OK
+
+
+def broken_guards(executed: dict[str, Path]) -> list[dict]:
+    records = (json.loads((f / "record.json").read_text(encoding="utf-8")) for f in executed.values())
+    return [g for r in records for g in r["guards"] if not g["holds"]]
+
+
+def _edition_guards(edition: Path) -> list[dict]:
+    records = (json.loads(f.read_text(encoding="utf-8")) for f in sorted((edition / "executed").glob("*.json")))
+    return [g for r in records for g in r["guards"] if not g["holds"]]
+
+
+def _strict(edition: Path, strict: bool) -> int:
+    broken = _edition_guards(edition) if strict else []
+    for guard in broken:
+        _tell(f"no longer supported by the data: {guard['id']}: {guard['meaning']}")
+    return GUARD_BROKEN if broken else OK
+
+
+def _report(project: Project) -> None:
+    run = json.loads((project.current / "run.json").read_text(encoding="utf-8"))
+    for guard in _edition_guards(project.current):
+        state = "cannot be told from these data" if guard["holds"] is None else "no longer true of these data"
+        _tell(f"{state}: {guard['id']}: {guard['meaning']}")
+    made = f"executed {', '.join(run['executed'])}" if run["executed"] else "nothing executed"
+    _tell(f"Built in {run['seconds']['total']:.0f} s ({made}): {project.out / 'html' / 'index.html'} and {project.pdf_name} beside it.")
+
+
+def versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    named = ("jupyter-book", "sphinx", "myst-nb", "papermill", "pandas", "numpy", "matplotlib", "seaborn", "weasyprint")
+    return {"python": sys.version.split()[0], **{name: version(name) for name in named}}
+
+
+def _boundary(step: str) -> None:
+    """Let a test stop the build between two steps."""
+    hook = os.environ.get(STEP)
+    if hook:
+        with open(hook, "a", encoding="utf-8") as handle:
+            handle.write(f"{step}\n")
+        time.sleep(float(os.environ.get("ALLIANCE_STEP_PAUSE", "0")))
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
+__all__ = ["ROOT", "build", "preview"]

@@ -1,0 +1,257 @@
+"""Compiling: executed chapters and pages are staged, Jupyter Book makes HTML and PDF from one reading of them."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from alliance.claims import VERDICTS
+from alliance.data import digest_of
+from alliance.press.project import Project
+from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
+
+STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
+CLAIM_COLUMNS = ("id", "chapter", "section", "quote", "claim", "claimed", "unit", "verdict", "at_the_time", "outcome", "confidence", "decided_by", "why", "sources", "checked")
+
+
+def compile_book(project: Project, executed: dict[str, Path], folder: Path, pages: list[str] | None = None) -> dict[str, float]:
+    """Compile HTML and PDF into ``folder``.
+
+    Parameters
+    ----------
+    project : what to build
+    executed : folder of the executed version of each chapter
+    folder : where ``html/`` and ``executed/`` are made
+    pages : only these pages, for a preview; the first becomes the start page, and no PDF is made
+
+    Returns
+    -------
+    dict
+        Seconds of the HTML and PDF step.
+
+    Raises
+    ------
+    AllianceError
+        If a page prints what does not exist, or Jupyter Book fails or warns.
+    """
+    import time
+
+    book = gather(project, executed)
+    stage = folder / "stage"
+    _stage(project, executed, book, stage)
+    check_roles(stage, book)
+    toc = stage / "_toc.yml"
+    toc.write_text(_toc(pages) if pages else (project.root / "_toc.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    seconds = {}
+    for step, options in {"html": ["--builder", "html"], "pdf": ["--builder", "custom", "--custom-builder", "paper"]}.items():
+        if step == "pdf" and pages:
+            continue
+        started = time.perf_counter()
+        _jupyter_book(project, stage, toc, folder / "sphinx", options)
+        seconds[step] = round(time.perf_counter() - started, 2)
+    _collect(project, executed, book, folder, pdf=not pages)
+    return seconds
+
+
+def gather(project: Project, executed: dict[str, Path]) -> dict:
+    """Everything the pages need to know: the chapters' records, the sources, terms and tables they use, the edition."""
+    records = {c: json.loads((f / "record.json").read_text(encoding="utf-8")) for c, f in executed.items()}
+    cited = sorted({s for r in records.values() for s in r["sources"]})
+    read = sorted({t for r in records.values() for t in r["reads"]} - {"sources", "claims"})
+    tables = {t: project.package.resources[t] | {"rows": len(project.package.table(t).rows)} for t in read}
+    rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
+    inputs = [project.package.descriptor["version"], project.parameters, {t: project.package.digest(t) for t in project.package.resources}]
+    return {
+        "edition": {
+            "focus_year": project.year,
+            "date": max(r["vintage"] for r in tables.values()) if tables else None,
+            "version": project.package.descriptor["version"],
+            "data": digest_of(inputs)[:16],
+            "pdf": project.pdf_name,
+        },
+        "chapters": records,
+        "sources": {s: project.package.sources[s] for s in cited if s in project.package.sources},
+        "glossary": {row["id"]: row for row in project.package.table("glossary").rows},
+        "tables": tables,
+        "rows": rows,
+    }
+
+
+def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:
+    """The rows behind the facts, each once, in the order of the tables."""
+    rows = []
+    for table in sorted({i["table"] for i in inputs}):
+        cited = [i["key"] for i in inputs if i["table"] == table]
+        for row in project.package.table(table).rows:
+            key = project.package.table(table).shown_key(row)
+            if key in cited:
+                known = {k: v for k, v in row.items() if v is not None}
+                rows.append({"table": table, "anchor": row_anchor(table, key), "key": key, "row": known})
+    return rows
+
+
+def row_anchor(table: str, key: dict) -> str:
+    """The address of a cited row on the Sources page."""
+    return "row-" + re.sub(r"[^a-z0-9]+", "-", f"{table} {' '.join(map(str, key.values()))}".lower()).strip("-")
+
+
+def _stage(project: Project, executed: dict[str, Path], book: dict, stage: Path) -> None:
+    ignore = shutil.ignore_patterns("alliance", "*.ipynb", ".*", "__pycache__")
+    shutil.copytree(project.book, stage, ignore=ignore)
+    for chapter, folder in executed.items():
+        shutil.copyfile(folder / "notebook.ipynb", stage / f"{chapter}.ipynb")
+        if (folder / "figures").is_dir():
+            shutil.copytree(folder / "figures", stage / "figures" / chapter)
+    (stage / STAGED).write_text(json.dumps(book, ensure_ascii=False), encoding="utf-8")
+
+
+def _toc(pages: list[str]) -> str:
+    chapters = "".join(f"  - file: {page}\n" for page in pages[1:])
+    return f"format: jb-book\nroot: {pages[0]}\n" + (f"chapters:\n{chapters}" if chapters else "")
+
+
+# Roles are checked before Sphinx runs, so that the message can name the cell and the nearest name that exists.
+
+ROLE = re.compile(r"\{(fact|event|claimed|claim|confidence|term|native)\}`([^`]+)`")
+GUARD = re.compile(r"\{\.guard-([\w-]+)\}")
+
+
+def check_roles(stage: Path, book: dict) -> None:
+    """Every name that a page prints exists.
+
+    Raises
+    ------
+    AllianceError
+        Listing each name that does not, with its place and the nearest name.
+    """
+    complaints = []
+    for place, page, text in _prose(stage):
+        for kind, name in [*ROLE.findall(text), *(("guard", g) for g in GUARD.findall(text))]:
+            known = _names(book, kind)
+            name = name.replace("--", ".") if kind == "guard" else name
+            full = name if kind in ("term", "native", "claim", "claimed") or name in known else f"{page}.{name}"
+            if full not in known:
+                near = difflib.get_close_matches(full, known, n=1, cutoff=0.5)
+                hint = f' Did you mean "{near[0]}"?' if near else ""
+                complaints.append(f'{place}: there is no {kind} "{name}".{hint}')
+    if complaints:
+        raise AllianceError("Pages print what does not exist:\n" + "\n".join(f"  {c}" for c in complaints))
+
+
+def _names(book: dict, kind: str) -> list[str]:
+    if kind in ("term", "native"):
+        return list(book["glossary"])
+    part = {"fact": "facts", "event": "facts", "claim": "claims", "claimed": "claims", "confidence": "findings", "guard": "guards"}[kind]
+    return [item["id"] for record in book["chapters"].values() for item in record[part]]
+
+
+def _prose(stage: Path):
+    for file in sorted(stage.glob("*.ipynb")):
+        notebook = json.loads(file.read_text(encoding="utf-8"))
+        cells = [c for c in notebook["cells"] if c["id"] != "injected-parameters"]
+        for number, cell in enumerate(cells, start=1):
+            if cell["cell_type"] == "markdown":
+                yield f"book/{file.name}, cell {number} of {len(cells)}", file.stem, "".join(cell["source"])
+    for file in sorted(stage.glob("*.md")):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            yield f"book/{file.name}, line {number}", file.stem, line
+
+
+def _jupyter_book(project: Project, stage: Path, toc: Path, output: Path, options: list[str]) -> None:
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage)]
+    command += ["--config", str(project.root / "_config.yml"), "--toc", str(toc), "--path-output", str(output)]
+    command += ["--warningiserror", "--keep-going", "--quiet", *options]
+    environment = os.environ | {"PYTHONHASHSEED": "0", "TZ": "UTC", "PYTHONPATH": str(project.book), "NO_COLOR": "1"}
+    environment.pop("SOURCE_DATE_EPOCH", None)  # it would rewrite the copyright line
+    done = subprocess.run(command, env=environment, cwd=stage, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if done.returncode == 0:
+        return
+    log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+    if "No space left on device" in log or "Disk quota exceeded" in log:
+        raise AllianceError("Jupyter Book could not write: the disk is full. Free some space, or give --out on another disk.", ENVIRONMENT)
+    lines = [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b|Error\b", line)]
+    told = "\n".join(f"  {_place_in_book(line, stage)}" for line in dict.fromkeys(lines)) or log[-3000:]
+    raise AllianceError(f"Jupyter Book failed ({options[1] if len(options) == 2 else options[-1]}); its warnings are errors here:\n{told}", BUILD_FAILED)
+
+
+def _place_in_book(line: str, stage: Path) -> str:
+    """Turn Sphinx' place in a staged notebook (cell * 10000 + line) into a cell and line of the book."""
+    line = line.replace(f"{stage}/", "book/")
+
+    def cell(match):
+        number = int(match[2])
+        return f"{match[1]}, cell {number // 10000}, line {number % 10000}:" if number >= 10000 else match[0]
+
+    return re.sub(r"(book/[\w-]+\.ipynb):(\d+):", cell, line)
+
+
+def _collect(project: Project, executed: dict[str, Path], book: dict, folder: Path, pdf: bool) -> None:
+    """Put together what is published: pages, PDF, facts, claims, downloads, executed notebooks."""
+    output = folder / "sphinx" / "_build"
+    html = folder / "html"
+    os.replace(output / "html", html)
+    for scrap in (".buildinfo", "_sources", ".doctrees"):
+        path = html / scrap
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    if pdf:
+        os.replace(output / "paper" / "book.pdf", html / project.pdf_name)
+    facts = [f for r in book["chapters"].values() for f in r["facts"]]
+    write_json(html / "facts.json", {"edition": book["edition"], "facts": facts})
+    claims = [{k: v for k, v in c.items() if k != "why_parts"} for r in book["chapters"].values() for c in r["claims"]]
+    write_json(html / "claims.json", claims)
+    (html / "claims.csv").write_text(_claims_csv(claims), encoding="utf-8")
+    (folder / "executed").mkdir()
+    for chapter, source in executed.items():
+        shutil.copyfile(source / "notebook.ipynb", folder / "executed" / f"{chapter}.ipynb")
+        shutil.copyfile(source / "record.json", folder / "executed" / f"{chapter}.json")
+        if (source / "downloads").is_dir():
+            shutil.copytree(source / "downloads", html / "downloads" / chapter)
+    for name, table in book["tables"].items():
+        target = html / "downloads" / "tables" / f"{name}.csv"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(table_csv(project, name, table), encoding="utf-8")
+    shutil.rmtree(folder / "sphinx")
+    shutil.rmtree(folder / "stage")
+
+
+def write_json(file: Path, thing) -> None:
+    file.write_text(json.dumps(thing, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def table_csv(project: Project, name: str, table: dict) -> str:
+    """A whole table as it was read, overlay included."""
+    columns = [f["name"] for f in table["schema"]["fields"]]
+    rows = [[guarded(row.fields[c]) for c in columns] for row in project.package.sheet(name).rows]
+    return _csv([columns, *rows])
+
+
+def guarded(text: str) -> str:
+    """Text that a spreadsheet would run as a formula, made harmless with an apostrophe; numbers stay as they are."""
+    formula = text[:1] in ("=", "+", "-", "@", "\t", "\r") and not re.fullmatch(r"-?\d+(\.\d+)?", text)
+    return f"'{text}" if formula else text
+
+
+def _claims_csv(claims: list[dict]) -> str:
+    assert all(c["verdict"] in VERDICTS for c in claims)
+    rows = [[_claim_cell(claim[c]) for c in CLAIM_COLUMNS] for claim in claims]
+    return _csv([list(CLAIM_COLUMNS), *rows])
+
+
+def _claim_cell(value) -> str:
+    if isinstance(value, list):
+        return ";".join(value)
+    return "" if value is None else guarded(str(value)) if isinstance(value, str) else f"{value:g}"
+
+
+def _csv(rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

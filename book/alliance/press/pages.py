@@ -1,0 +1,486 @@
+"""Sphinx extension: the roles and directives with which pages print what chapters computed.
+
+Everything that comes from data reaches a page as escaped text, through nodes or autoescaping templates; it is never
+parsed as Markdown or HTML.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from docutils import nodes
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from alliance.claims import SYMBOLS, VERDICTS
+from alliance.press.compile import STAGED, row_anchor
+
+logger = logging.getLogger(__name__)
+
+NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"
+RULE_NAMES = {
+    "within": "equal within a tolerance",
+    "at_least": "reaches a stated level",
+    "largest": "exceeds all others",
+    "worded_or_meant": "fits as worded, or only as it must be meant",
+    "forecast": "forecast against what could be expected, and the outcome",
+}
+TIERS = ("official statistics", "office statement", "research", "press", "state media")
+
+
+class Book:
+    """The edition as pages see it, and the templates that typeset it."""
+
+    def __init__(self, source: Path):
+        data = json.loads((source / STAGED).read_text(encoding="utf-8"))
+        self.edition, self.chapters, self.sources = data["edition"], data["chapters"], data["sources"]
+        self.glossary, self.tables, self.rows = data["glossary"], data["tables"], data["rows"]
+        self.facts = {f["id"]: f for r in self.chapters.values() for f in r["facts"]}
+        self.guards = {g["id"]: g for r in self.chapters.values() for g in r["guards"]}
+        self.findings = {f["id"]: f for r in self.chapters.values() for f in r["findings"]}
+        self.claims = {c["id"]: c for r in self.chapters.values() for c in r["claims"]}
+        self.exhibits = {(c, e["kind"], e["key"]): e for c, r in self.chapters.items() for e in r["exhibits"]}
+        self.templates = Environment(loader=FileSystemLoader(source / "_templates"), autoescape=select_autoescape())
+
+    def find(self, collection: dict, page: str, name: str):
+        """A record by its full name, or by its name within the page's own chapter."""
+        return collection.get(name) or collection.get(f"{page}.{name}")
+
+    def render(self, template: str, **context) -> str:
+        return self.templates.get_template(f"{template}.html").render(sources_page="sources.html", **context)
+
+    def publisher(self, source: str) -> str:
+        return self.sources[source]["publisher"]
+
+
+def anchor(fact_id: str) -> str:
+    return fact_id.replace(".", "-").replace("_", "-")
+
+
+# nodes
+
+
+class fact_reference(nodes.Inline, nodes.TextElement):
+    """A printed number that opens its provenance."""
+
+
+class fact_notes(nodes.General, nodes.Element):
+    """The provenance of all facts of a page."""
+
+
+class report_figure(nodes.General, nodes.Element):
+    """A figure: title, unit, image with alt text, note and source line."""
+
+
+class report_table(nodes.General, nodes.Element):
+    """A table: title, unit, header, rows, note and source line."""
+
+
+def visit_fact(translator, node):
+    name = anchor(node["fact"])
+    page = "" if node["home"] == translator.builder.current_docname else f"{node['home']}.html"
+    translator.body.append(f'<a class="fact" href="{page}#fact-{name}" data-note="note-{name}">')
+
+
+def depart_fact(translator, node):
+    translator.body.append("</a>")
+
+
+def visit_notes(translator, node):
+    book = translator.builder.app.alliance
+    if translator.builder.name != "paper":
+        translator.body.append('<div class="notes" aria-label="Provenance of the numbers on this page">')
+        translator.body += [render_note(book, book.facts[name]) for name in node["facts"]]
+        translator.body.append("</div>")
+    raise nodes.SkipNode
+
+
+def render_note(book: Book, fact: dict) -> str:
+    inputs = [
+        {
+            "anchor": row_anchor(i["table"], i["key"]),
+            "place": f"{i['table']}, {', '.join(i['key'].values())}: {i['column']}",
+            "value": i["value"],
+            "publisher": book.publisher(i["source"]) if i["source"] else "",
+            "published": book.sources[i["source"]]["published"] if i["source"] else "",
+        }
+        for i in fact["inputs"][:NOTE_INPUTS]
+    ]
+    home = f"{fact['id'].split('.')[0]}.html"
+    return book.render("note", fact=fact, anchor=anchor(fact["id"]), inputs=inputs, more=max(0, len(fact["inputs"]) - NOTE_INPUTS), home_page=home)
+
+
+def _number(translator, node) -> str:
+    """ "Figure 3", from the numbers that Sphinx gave out; the same in every builder."""
+    figtype = "figure" if isinstance(node, report_figure) else "table"
+    number = translator.builder.env.toc_fignumbers[node["page"]][figtype][node["ids"][0]]
+    label = translator.config.numfig_format[figtype] % ".".join(map(str, number))
+    return f'<span class="caption-number">{label}</span>'
+
+
+def visit_figure(translator, node):
+    book, record = translator.builder.app.alliance, node["record"]
+    identifier = node["ids"][0]
+    translator.body.append(f'<figure class="exhibit" id="{identifier}"><figcaption>{_number(translator, node)}')
+    translator.body.append(book.render("figure", record=record) + "</figcaption>")
+
+
+def depart_figure(translator, node):
+    translator.body.append(_source_line(translator, node) + "</figure>")
+
+
+def visit_table(translator, node):
+    book, record = translator.builder.app.alliance, node["record"]
+    escape = translator.encode
+    head = "".join(f'<th scope="col"{_cell_class(n, text)}>{escape(text)}</th>' for text, n in zip(record["head"], record["numeric"], strict=True))
+    long = " long" if len(record["rows"]) > 25 else ""
+    name = node["ids"][0]
+    translator.body.append(f'<div class="exhibit{long}" id="{name}"><div class="exhibit-caption" id="{name}-caption">')
+    translator.body.append(f"{_number(translator, node)}{book.render('figure', record=record)}</div>")
+    translator.body.append(f'<div class="scroll" tabindex="0" role="group" aria-labelledby="{name}-caption"><table aria-labelledby="{name}-caption">')
+    translator.body.append(f"<thead><tr>{head}</tr></thead><tbody>")
+    for first, *rest in record["rows"]:
+        cells = "".join(f"<td{_cell_class(n, text)}>{escape(text)}</td>" for text, n in zip(rest, record["numeric"][1:], strict=True))
+        translator.body.append(f'<tr><th scope="row"{_cell_class(False, first)}>{escape(first)}</th>{cells}</tr>')
+    translator.body.append(f"</tbody></table></div>{_source_line(translator, node)}</div>")
+    raise nodes.SkipNode
+
+
+def _cell_class(is_number: bool, text: str) -> str:
+    if is_number:
+        return ' class="number"'
+    return ' class="date"' if re.fullmatch(r"\d{4}(-\d\d){1,2}", text) else ""
+
+
+def _source_line(translator, node) -> str:
+    book, record = translator.builder.app.alliance, node["record"]
+    publishers = list(dict.fromkeys(book.publisher(s) for s in record["sources"]))
+    shown = publishers if len(publishers) <= 4 else [*publishers[:3], f"{len(publishers) - 3} more, named in the data"]
+    download = f"downloads/{node['chapter']}/{record['key']}.csv"
+    return book.render("source-line", record=record, sources=shown, download=download)
+
+
+# roles
+
+
+class FactRole(SphinxRole):
+    """``{fact}`trade_total` `` prints a fact's text; in HTML it opens the fact's provenance."""
+
+    def run(self):
+        book = self.env.app.alliance
+        fact = book.find(book.facts, self.env.docname, self.text)
+        if fact is None:
+            return _unknown(self, "fact")
+        node = fact_reference(self.rawtext, fact["text"], fact=fact["id"], home=fact["id"].split(".")[0])
+        return [node], []
+
+
+class ClaimRole(SphinxRole):
+    """``{claim}`trade-250` `` quotes the account and links to the verdict."""
+
+    def run(self):
+        claim = self.env.app.alliance.claims.get(self.text)
+        if claim is None:
+            return _unknown(self, "claim")
+        target = f"#claim-{claim['id']}"
+        page = "" if claim["chapter"] == self.env.docname else f"{claim['chapter']}.html"
+        return [nodes.reference(self.rawtext, f"“{claim['quote']}”", refuri=page + target, internal=True, classes=["claim-ref"])], []
+
+
+class ClaimedRole(SphinxRole):
+    """``{claimed}`trade-250` `` prints the number that a claim states."""
+
+    def run(self):
+        claim = self.env.app.alliance.claims.get(self.text)
+        if claim is None or claim["claimed"] is None:
+            return _unknown(self, "claimed value")
+        return [nodes.inline(self.rawtext, f"{claim['claimed']:g}", classes=["claimed"])], []
+
+
+class ConfidenceRole(SphinxRole):
+    """``{confidence}`trade` `` prints how sure a finding is."""
+
+    def run(self):
+        book = self.env.app.alliance
+        finding = book.find(book.findings, self.env.docname, self.text)
+        if finding is None:
+            return _unknown(self, "confidence")
+        return [nodes.inline(self.rawtext, f"{finding['confidence']} confidence", classes=["confidence"])], []
+
+
+class TermRole(SphinxRole):
+    """``{term}`power-of-siberia` `` prints a name of the glossary."""
+
+    def run(self):
+        row = self.env.app.alliance.glossary.get(self.text)
+        if row is None:
+            return _unknown(self, "term")
+        return [nodes.inline(self.rawtext, row["term"], classes=["term"])], []
+
+
+class native_name(nodes.Inline, nodes.TextElement):
+    """A name in its own script, marked with its language."""
+
+
+def visit_native(translator, node):
+    translator.body.append(f'<span lang="{node["lang"]}">')
+
+
+def depart_native(translator, node):
+    translator.body.append("</span>")
+
+
+class NativeRole(SphinxRole):
+    """``{native}`power-of-siberia` `` prints a name of the glossary in Chinese and Russian."""
+
+    def run(self):
+        row = self.env.app.alliance.glossary.get(self.text)
+        if row is None:
+            return _unknown(self, "term")
+        names = [(lang, row[column]) for lang, column in (("ru", "russian"), ("zh-Hans", "chinese")) if row[column]]
+        parts: list[nodes.Node] = [nodes.Text("(")]
+        for i, (lang, name) in enumerate(names):
+            parts += [nodes.Text(", ")] if i else []
+            parts.append(native_name(name, name, lang=lang))
+        return [*parts, nodes.Text(")")], []
+
+
+class EditionRole(SphinxRole):
+    """``{edition}`date` `` prints a property of the edition."""
+
+    def run(self):
+        value = self.env.app.alliance.edition.get(self.text)
+        if value is None:
+            return _unknown(self, "property of the edition")
+        if self.text == "pdf":
+            return [nodes.raw("", f'<a class="pdf-link" href="{value}">Download this book as PDF.</a>', format="html")], []
+        return [nodes.inline(self.rawtext, str(value))], []
+
+
+def _unknown(role: SphinxRole, kind: str):
+    logger.warning('there is no %s "%s"', kind, role.text, location=role.get_location())
+    return [nodes.problematic(role.rawtext, role.rawtext)], []
+
+
+class Guards(SphinxTransform):
+    """Mark ``[sentences]{.guard-name}`` whose condition no longer holds."""
+
+    default_priority = 400
+
+    def apply(self, **options):
+        book = self.app.alliance
+        for span in list(self.document.findall(nodes.inline)):
+            for name in [c.removeprefix("guard-") for c in span["classes"] if c.startswith("guard-")]:
+                span["classes"].remove(f"guard-{name}")
+                guard = book.find(book.guards, self.env.docname, name.replace("--", "."))  # a class holds no full stop
+                if guard is None:
+                    logger.warning('there is no guard "%s"', name, location=span)
+                elif not guard["holds"]:
+                    undecided = guard["holds"] is None
+                    mark = "these data cannot tell" if undecided else "no longer true of these data"
+                    span["classes"].append("guard-undecided" if undecided else "guard-broken")
+                    span += nodes.inline("", f" [{mark}: {guard['meaning']}]", classes=["guard-mark"])
+
+
+# directives
+
+
+class Exhibit(SphinxDirective):
+    """Place a figure or table that the chapter published: arguments are the chapter and the key."""
+
+    required_arguments = 2
+    kind = "figure"
+    node_class: type[nodes.Element] = report_figure
+
+    def run(self):
+        chapter, key = self.arguments
+        record = self.env.app.alliance.exhibits[chapter, self.kind, key]
+        node = self.node_class(record=record, chapter=chapter, page=self.env.docname, names=[f"{self.kind[:3]}-{key}"])
+        self.set_source_info(node)
+        self.state.document.note_explicit_target(node)
+        if self.kind == "figure":
+            node += nodes.image(uri=f"/figures/{chapter}/{key}.svg", alt=record["alt"])
+        return [node]
+
+
+class Figure(Exhibit):
+    pass
+
+
+class Table(Exhibit):
+    kind = "table"
+    node_class = report_table
+
+
+class Typeset(SphinxDirective):
+    """A directive that renders one template."""
+
+    optional_arguments = 1
+    has_content = True
+
+    def run(self):
+        return [nodes.raw("", self.html(self.env.app.alliance, *self.arguments), format="html")]
+
+    def cite(self, fact_ids):
+        """Make sure that the page carries the provenance of these facts."""
+        self.env.metadata[self.env.docname].setdefault("cited_facts", []).extend(fact_ids)
+
+
+class Claims(Typeset):
+    def html(self, book, chapter):
+        claims = book.chapters[chapter]["claims"]
+        names = [p["fact"] for c in claims for p in c["why_parts"] if "fact" in p]
+        self.cite(names)
+        return book.render(
+            "claims",
+            claims=claims,
+            symbols=SYMBOLS,
+            rule_names=RULE_NAMES,
+            anchors={n: anchor(n) for n in names},
+            texts={n: book.facts[n]["text"] for n in names},
+            publishers={s: book.publisher(s) for c in claims for s in c["sources"] if s},
+        )
+
+
+class FactTable(Typeset):
+    def html(self, book, chapter):
+        facts = book.chapters[chapter]["facts"]
+        anchors = {f["id"]: anchor(f["id"]) for f in facts}
+        rows = {(i, f["id"]): row_anchor(c["table"], c["key"]) for f in facts for i, c in enumerate(f["inputs"])}
+        return book.render("fact-table", facts=facts, anchors=anchors, row_anchors=rows)
+
+
+class SourceMix(Typeset):
+    def html(self, book, chapter):
+        tiers = [book.sources[s]["tier"] for s in book.chapters[chapter]["sources"]]
+        mix = [(t, tiers.count(t), round(100 * tiers.count(t) / len(tiers))) for t in TIERS if t in tiers]
+        return book.render("source-mix", mix=mix)
+
+
+class Catalogue(Typeset):
+    def html(self, book):
+        return book.render("catalogue", tables=book.tables)
+
+
+class Rows(Typeset):
+    def html(self, book):
+        hidden = {"source_id", "other_source_ids", "evidence", "note"}
+        groups: dict[str, list] = {}
+        for r in book.rows:
+            row = r["row"]
+            sources = [s for s in [row.get("source_id"), *(row.get("other_source_ids") or "").split(";")] if s in book.sources]
+            values = [(c, f"{v:g}" if isinstance(v, float) else v) for c, v in row.items() if c not in hidden and c not in r["key"]]
+            entry = {"anchor": r["anchor"], "key": r["key"], "cells": values, "sources": sources, "evidence": row.get("evidence", "read"), "note": row.get("note")}
+            groups.setdefault(r["table"], []).append(entry)
+        return book.render("rows", groups=list(groups.items()), titles={t: d["title"] for t, d in book.tables.items()})
+
+
+class Bibliography(Typeset):
+    def html(self, book):
+        return book.render("bibliography", sources=book.sources)
+
+
+class Scorecard(Typeset):
+    def html(self, book):
+        counts = [(v, SYMBOLS[v], sum(c["verdict"] == v for c in book.claims.values())) for v in VERDICTS]
+        return book.render("scorecard", rows=[row for row in counts if row[2]])
+
+
+class KeyFigures(Typeset):
+    """One line a figure: ``fact | unit | label | change fact | what the change is against``."""
+
+    def html(self, book):
+        figures = []
+        for line in self.content:
+            name, unit, label, change, change_label = (part.strip() for part in line.split("|"))
+            names = [n for n in (name, change) if n]
+            missing = [n for n in names if n not in book.facts]
+            if missing:
+                logger.warning('there is no fact "%s"', missing[0], location=self.get_location())
+                continue
+            self.cite(names)
+            page = f"{name.split('.')[0]}.html"
+            figures.append(
+                {"page": page, "anchor": anchor(name), "text": book.facts[name]["text"], "unit": unit, "label": label}
+                | {"change": book.facts[change]["text"] if change else "", "change_anchor": anchor(change), "change_label": change_label}
+            )
+        return book.render("key-figures", figures=figures)
+
+
+# events
+
+
+def load_book(app: Sphinx) -> None:
+    app.alliance = Book(Path(app.srcdir))
+
+
+def append_notes(app: Sphinx, doctree: nodes.document) -> None:
+    """Close every page with the provenance of the facts it prints."""
+    cited = [n["fact"] for n in doctree.findall(fact_reference)]
+    cited += app.env.metadata[app.env.docname].get("cited_facts", [])
+    if cited:
+        doctree += fact_notes(facts=list(dict.fromkeys(cited)))
+
+
+DROPPED_SCRIPTS = ("thebe", "togglebutton", "clipboard", "copybutton", "design-tabs")
+
+
+def add_edition(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Every page knows the edition and its PDF."""
+    context["edition"] = app.alliance.edition
+
+
+def drop_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Scripts that the book does not use are not loaded."""
+    dropped = lambda f: any(word in str(getattr(f, "filename", f)) + str(getattr(f, "attributes", "")) for word in DROPPED_SCRIPTS)  # noqa: E731
+    context["script_files"] = [f for f in context.get("script_files", []) if not dropped(f)]
+
+
+def tidy_theme(app: Sphinx, failure) -> None:
+    """Take out of the theme what the book does not load, and its talk on the console."""
+    scripts = Path(app.outdir) / "_static" / "scripts"
+    if failure or app.builder.name == "paper" or not scripts.is_dir():
+        return
+    for file in [*scripts.glob("fontawesome*"), *Path(app.outdir).rglob("*.map")]:
+        file.unlink(missing_ok=True)
+    for script in [*scripts.glob("*.js"), Path(app.outdir) / "search.html"]:
+        talk = re.compile(r"console\.log\((`[^`]*`|\"[^\"]*\"|'[^']*')\)")
+        script.write_text(talk.sub("void 0", script.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("builder-inited", load_book)
+    app.connect("doctree-read", append_notes)
+    app.connect("html-page-context", add_edition, priority=100)  # before the theme renders its parts
+    app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("build-finished", tidy_theme)
+    app.add_transform(Guards)
+    app.add_node(fact_reference, html=(visit_fact, depart_fact))
+    app.add_node(fact_notes, html=(visit_notes, None))
+    app.add_node(native_name, html=(visit_native, depart_native))
+    app.add_enumerable_node(report_figure, "figure", lambda node: node["record"]["title"], html=(visit_figure, depart_figure))
+    app.add_enumerable_node(report_table, "table", lambda node: node["record"]["title"], html=(visit_table, None))
+    roles = {"fact": FactRole, "event": FactRole, "claim": ClaimRole, "claimed": ClaimedRole, "confidence": ConfidenceRole, "native": NativeRole, "edition": EditionRole}
+    for name, role in roles.items():
+        app.add_role(name, role())
+    app.add_role_to_domain("std", "term", TermRole(), override=True)  # Sphinx would look there first
+    directives = {
+        "report-figure": Figure,
+        "report-table": Table,
+        "claims": Claims,
+        "fact-table": FactTable,
+        "source-mix": SourceMix,
+        "catalogue": Catalogue,
+        "cited-rows": Rows,
+        "bibliography": Bibliography,
+        "scorecard": Scorecard,
+        "key-figures": KeyFigures,
+    }
+    for name, directive in directives.items():
+        app.add_directive(name, directive, override=True)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

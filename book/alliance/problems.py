@@ -1,0 +1,63 @@
+"""What can go wrong, said so that a person can act on it, and the exit code each kind of failure has."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+OK = 0
+BUILD_FAILED = 1
+BAD_INPUT = 2
+ENVIRONMENT = 3
+LOCKED = 4
+GUARD_BROKEN = 5
+DIFFERENT = 10
+INTERRUPTED = 130
+
+
+class AllianceError(Exception):
+    """A failure whose message is meant for the person at the terminal, with the exit code it ends in."""
+
+    def __init__(self, message: str, code: int = BUILD_FAILED):
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the data.
+
+    ``line`` counts the lines of the file from 1 (the header); 0 means the file as a whole. ``remedy`` says what to
+    write instead. ``severity`` is "error" (nothing is built) or "warning" (the build goes on).
+    """
+
+    file: str
+    line: int
+    column: str
+    value: str
+    rule: str
+    message: str
+    remedy: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        place = self.file + (f", line {self.line}" if self.line else "") + (f", column {self.column}" if self.column else "")
+        seen = f' (found "{shorten(self.value)}")' if self.value else ""
+        return f"{place}: {self.message}{seen}. {self.remedy} [{self.rule}]"
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+class DataError(AllianceError):
+    """The data break a rule; ``problems`` holds every instance."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems = problems
+        count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+        super().__init__("\n".join([f"The data have {count}:", *(f"  {p}" for p in problems)]), BAD_INPUT)
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """Show ``text`` on one terminal line: control and invisible characters escaped, long values cut."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= length else shown[: length - 1] + "…"
