@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -104,7 +105,7 @@ class Chapter:
             If the name is taken, the number has no row behind it, or a row rests on memory alone.
         """
         if unit is not None:
-            quantity = Quantity(quantity.value, unit, quantity.inputs, quantity.expression, quantity.formulas)
+            quantity = replace(quantity, unit=unit)
         if not quantity.known:
             text = words.NOT_AVAILABLE
         fact = Fact(f"{self.name}.{key}", label, text or words.plain(quantity, digits), quantity)

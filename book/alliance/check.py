@@ -168,7 +168,11 @@ def _printed_rates(package, tables):
 @rule("parts")
 def _parts(package, tables):
     """The parts of a total that is stated in the same table do not exceed it by more than half a percent."""
-    totals = (("crude_imports", "supplier", ("mt", "mbd", "usd_bn")), ("crude_destinations", "destination", ("mt",)), ("china_gas_suppliers", "supplier", ("bcm",)))
+    totals = (
+        ("crude_imports", "supplier", ("mt", "mbd", "usd_bn")),
+        ("crude_destinations", "destination", ("mt",)),
+        ("china_gas_suppliers", "supplier", ("bcm",)),
+    )
     for name, column, measures in totals:
         table = tables.get(name)
         for measure in measures if table else ():
@@ -210,6 +214,12 @@ def _year_to_date(package, tables):
             yield _at(table, i, "published_total_usd_bn", f"{total.value:g}", "year-to-date", message, "Correct this row or the full year.")
 
 
+NEEDS = {
+    "claimed": ("within", "worded_or_meant", "forecast", "estimate"),
+    "threshold": ("within", "at_least", "worded_or_meant", "estimate"),
+}
+
+
 @rule("claim")
 def _claims(package, tables):
     """A claim decided by review stores its verdict; one decided by a rule stores none and names facts and a value."""
@@ -224,6 +234,12 @@ def _claims(package, tables):
         if not review and not row["facts"]:
             yield _at(table, i, "facts", "", "claim", "a claim decided by a rule names no facts", "Name the facts of the chapter that decide it.")
         for column in ("claimed", "threshold"):
-            needed = row["rule"] in {"claimed": ("within", "worded_or_meant", "forecast"), "threshold": ("within", "at_least", "worded_or_meant")}[column]
+            needed = (
+                row["rule"]
+                in {
+                    "claimed": ("within", "worded_or_meant", "forecast", "estimate"),
+                    "threshold": ("within", "at_least", "worded_or_meant", "estimate"),
+                }[column]
+            )
             if needed and row[column] is None:
                 yield _at(table, i, column, "", "claim", f'the rule "{row["rule"]}" needs this value', "Write the number.")

@@ -68,7 +68,13 @@ def forecast(values: list[float], claimed: float, threshold: float | None) -> Ve
     return Verdict(outcome, at_the_time, outcome)
 
 
-RULES: dict[str, Callable[..., Verdict]] = {f.__name__: f for f in (within, at_least, largest, worded_or_meant, forecast)}
+def estimate(values: list[float], claimed: float, threshold: float) -> Verdict:
+    """Values are what was planned when the estimate was made, and the outcome; each is compared as in ``within``."""
+    at_the_time, outcome = (SUPPORTED if abs(v - claimed) <= threshold else CONTRADICTED for v in values)
+    return Verdict(outcome, at_the_time, outcome)
+
+
+RULES: dict[str, Callable[..., Verdict]] = {f.__name__: f for f in (within, at_least, largest, worded_or_meant, forecast, estimate)}
 
 
 def judge(row: dict, facts: dict) -> dict:

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("alliance: interrupted; the published edition is as it was.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
         return OK
     except OSError as error:
         if options.debug:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
@@ -68,17 +69,23 @@ class Finding:
 
 def number(value: float, digits: int = 1) -> str:
     """``1234.56`` as ``1,234.6``; a real minus sign before negative values, and no minus before zero."""
-    text = f"{abs(value):,.{digits}f}"
+    # From the decimal digits, half up: 61.05 prints as 61.1, which the binary value would not.
+    exact = Decimal(str(round(abs(value), 10))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    text = f"{exact:,.{digits}f}"
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
 
 
 def plain(q: Quantity, digits: int = 1) -> str:
     """The number as it stands in a sentence, with the sign if it is a percentage."""
+    if not q.known:
+        return NOT_AVAILABLE
     return number(q.value, digits) + ("%" if q.unit == "percent" else "")
 
 
 def direction(q: Quantity, digits: int = 1, up: str = "rose", down: str = "fell", flat: str = "did not change") -> str:
     """A change in words: "rose 1.9%", "fell 6.8%"."""
+    if not q.known:
+        return NOT_AVAILABLE
     size = number(abs(q.value), digits)
     if float(size.replace(",", "")) == 0:
         return flat
@@ -87,6 +94,8 @@ def direction(q: Quantity, digits: int = 1, up: str = "rose", down: str = "fell"
 
 def rank(value: Quantity, others: Iterable[Quantity], superlative: str = "largest") -> str:
     """Place of ``value`` among the known ``others`` in words: "largest", "second-largest"."""
+    if not value.known:
+        return NOT_AVAILABLE
     place = sum(o > value for o in others if o.known)
     return f"{ORDINALS[place]}{superlative}"
 
@@ -107,6 +116,8 @@ def date(iso: str) -> str:
 def listing(items: Iterable[str]) -> str:
     """``a, b and c``."""
     items = list(items)
+    if not items:
+        return "none"
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 

@@ -38,6 +38,7 @@ COLOURS = {
 def style() -> None:
     """Set matplotlib and seaborn to the book's look, whatever the user's own configuration says."""
     mpl.rcdefaults()
+    mpl.use("agg")  # a figure shows where it is published, not wherever a cell leaves it open
     for weight in ("Regular", "Semibold", "It"):
         font_manager.fontManager.addfont(FONTS / f"SourceSansPro-{weight}.ttf")
     sns.set_theme(
@@ -74,6 +75,8 @@ def style() -> None:
 
 def direct_label(axes, x, y, text, colour, dx=4, dy=0, **options):
     """Write a series' name beside its last point instead of in a legend."""
+    if y is None:
+        return None
     return axes.annotate(text, (x, y), (dx, dy), textcoords="offset points", color=colour, va="center", weight="semibold", **options)
 
 

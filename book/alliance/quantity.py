@@ -47,6 +47,7 @@ class Quantity:
     inputs: tuple[Cell, ...] = ()
     expression: str = ""
     formulas: tuple[tuple[str, str], ...] = ()
+    level: int = 0  # of the expression: 0 a name or number, 1 a product or quotient, 2 a sum or difference
 
     @property
     def evidence(self) -> str:
@@ -64,7 +65,7 @@ class Quantity:
 
     def named(self, expression: str) -> Quantity:
         """The same quantity under a name that a reader understands."""
-        return replace(self, expression=expression)
+        return replace(self, expression=expression, level=0)
 
     def _with(self, other: Quantity | float, sign: str, operation: Callable, unit: str, swap: bool = False) -> Quantity:
         other = as_quantity(other)
@@ -74,8 +75,9 @@ class Quantity:
             value,
             unit,
             _merge(a.inputs, b.inputs),
-            f"{_bracket(a.expression, sign)} {sign} {_bracket(b.expression, sign, right=True)}",
+            f"{_bracket(a, sign)} {sign} {_bracket(b, sign, right=True)}",
             _merge(a.formulas, b.formulas),
+            2 if sign in "+−" else 1,
         )
 
     def _same_unit(self, other: Quantity | float) -> str:
@@ -158,8 +160,7 @@ def _merge(*groups: tuple) -> tuple:
     return tuple(dict.fromkeys(item for group in groups for item in group))
 
 
-def _bracket(expression: str, sign: str, right: bool = False) -> str:
-    loose = any(f" {s} " in expression for s in "+−")
-    tight = any(f" {s} " in expression for s in "×/")
-    needed = (sign in "×/" and (loose or (right and tight))) or (sign == "−" and right and loose)
-    return f"({expression})" if needed and not expression.endswith(")") or needed and expression.count("(") > 1 else expression
+def _bracket(part: Quantity, sign: str, right: bool = False) -> str:
+    """The part's expression, in brackets where the sign binds more tightly."""
+    loose = (sign in "×/" and part.level == 2) or (right and sign == "−" and part.level == 2) or (right and sign == "/" and part.level == 1)
+    return f"({part.expression})" if loose else part.expression

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import datetime
+import difflib
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ RULES = {
     "file-missing": "Every table that datapackage.json describes has its file, and every file its description.",
     "file-encoding": "Files are UTF-8 text. A byte-order mark is accepted; UTF-16, cp1251, GB18030 and binary files are not.",
     "file-empty": "A file has a header line and at least one row.",
-    "file-size": "A file is smaller than 50 MB.",
+    "file-size": "A file is smaller than 50 MB, far more than any table of the book needs.",
     "file-delimiter": "Fields are separated by commas.",
     "header": "The header names exactly the columns of the description, each once, spelled as there.",
     "fields": "Every row has as many fields as the header.",
@@ -42,14 +44,20 @@ INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u
 # What a cell that is not a number was probably meant to be: pattern, and what to write instead.
 NUMBER_HINTS = [
     (re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?"), lambda t: f"Thousands separators are not allowed; write {t.replace(',', '')}."),
-    (re.compile(r"-?\d{1,3}([ '_\u00a0\u202f]\d{3})+(\.\d+)?"), lambda t: f"Thousands separators are not allowed; write {re.sub(r'[^0-9.-]', '', t)}."),
+    (
+        re.compile(r"-?\d{1,3}([ '_\u00a0\u202f]\d{3})+(\.\d+)?"),
+        lambda t: f"Thousands separators are not allowed; write {re.sub(r'[^0-9.-]', '', t)}.",
+    ),
     (re.compile(r"-?\d+,\d+"), lambda t: f"The decimal sign is a point; write {t.replace(',', '.')}."),
     (re.compile(r"[\u2212\u2013]\d+(\.\d+)?"), lambda t: f"The minus sign is the ASCII hyphen; write -{t[1:]}."),
     (re.compile(r"-?\d+(\.\d+)?\s*%"), lambda t: f"The unit belongs to the column; write {t.rstrip('% ')}."),
     (re.compile(r"[+]\d+(\.\d+)?"), lambda t: f"No plus sign; write {t[1:]}."),
     (re.compile(r"-?\.\d+|-?\d+\."), lambda t: "Write digits on both sides of the point, as in 0.5."),
     (re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d+"), lambda t: f"No powers of ten; write {float(t):f}."),
-    (re.compile(r"(?i)nan|n/?a|null|none|nil|\.\.|-|—|–|[+-]?inf(inity)?|missing"), lambda t: "A missing value is an empty field, not a word or sign."),
+    (
+        re.compile(r"(?i)nan|n/?a|null|none|nil|\.\.|-|—|–|[+-]?inf(inity)?|missing"),
+        lambda t: "A missing value is an empty field, not a word or sign.",
+    ),
     (re.compile(r"(?i)true|false"), lambda t: "This column holds numbers, not TRUE or FALSE."),
 ]
 
@@ -145,12 +153,13 @@ def _decode(sheet: Sheet, content: bytes) -> str | None:
 
 
 def _guess_encoding(content: bytes) -> str | None:
-    for name, script in (("gb18030", "CJK"), ("cp1251", "CYRILLIC")):
+    # Chinese bytes read as cp1251 give many signs between the letters, Russian ones almost none; so cp1251 comes first.
+    for name, script in (("cp1251", "CYRILLIC"), ("gb18030", "CJK")):
         try:
             letters = [c for c in content.decode(name) if ord(c) > 127]
         except UnicodeDecodeError:
             continue
-        if letters and sum(unicodedata.name(c, "").startswith(script) for c in letters) > 0.8 * len(letters):
+        if letters and sum(unicodedata.name(c, "").startswith(script) for c in letters) > 0.9 * len(letters):
             return name
     return None
 
@@ -181,8 +190,6 @@ def _header(sheet: Sheet, line: str, expected: list[str]) -> list[str] | None:
 
 
 def _look_alike(name: str, expected: list[str]) -> str | None:
-    import difflib
-
     plain = unicodedata.normalize("NFKD", name).strip().lower()
     close = difflib.get_close_matches(plain, expected, n=1, cutoff=0.75)
     return close[0] if close else None
@@ -210,14 +217,14 @@ def _split(sheet: Sheet, number: int, line: str, columns: list[str] | None) -> l
             line,
             "fields",
             f"the row has {len(cells)} fields, the header {len(columns)}",
-            _field_count_hint(cells, columns) if more else "Add the missing commas; an empty field still needs its comma.",
+            _field_count_hint(cells) if more else "Add the missing commas; an empty field still needs its comma.",
         )
         return None
     return cells
 
 
-def _field_count_hint(cells: list[str], columns: list[str]) -> str:
-    for left, right in zip(cells, cells[1:], strict=False):
+def _field_count_hint(cells: list[str]) -> str:
+    for left, right in itertools.pairwise(cells):
         if re.fullmatch(r"-?\d{1,3}", left) and re.fullmatch(r"\d{3}(\.\d+)?", right):
             return f'"{left},{right}" looks like a number with a thousands separator; write {left}{right}.'
         if re.fullmatch(r"-?\d+", left) and re.fullmatch(r"\d{1,3}", right) and not re.fullmatch(r"\d{4}", left):
@@ -239,7 +246,7 @@ def _check_cell(sheet: Sheet, row: Row, descriptor: dict) -> None:
         if not re.fullmatch(r"[0-9]{4}", value) or not 1900 <= int(value) <= 2100:
             remedy = "Write the year with four ASCII digits, as in 2024."
             sheet.complain(row.line, name, value, "year", "not a year between 1900 and 2100", remedy)
-    elif descriptor.get("format") == "partial-date":
+    elif descriptor.get("partialDate"):
         _check_date(sheet, row.line, name, value)
     else:
         _check_text(sheet, row.line, name, value, constraints)
@@ -259,7 +266,7 @@ def _check_number(sheet: Sheet, line: int, name: str, value: str, kind: str, con
 
 
 def _number_hint(value: str) -> str:
-    plain = unicodedata.normalize("NFKC", value)
+    plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", value))
     if plain != value and NUMBER.fullmatch(plain):
         return f"Digits of another script or width; write {plain}."
     text = value.strip()

@@ -19,7 +19,10 @@ def cells(frame: pd.DataFrame, columns: dict[str, tuple[str, int | None]]) -> li
     -------
     list of rows of text; a missing value is an en dash.
     """
-    return [[_cell(value, digits) for value, (_, digits) in zip(row, columns.values(), strict=True)] for row in frame[list(columns)].itertuples(index=False)]
+    return [
+        [_cell(value, digits) for value, (_, digits) in zip(row, columns.values(), strict=True)]
+        for row in frame[list(columns)].itertuples(index=False)
+    ]
 
 
 def _cell(value, digits: int | None) -> str:

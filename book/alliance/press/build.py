@@ -63,7 +63,10 @@ def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
     broken = broken_guards(executed)
     if strict and broken:
         listed = "\n".join(f"  {g['id']}: {g['meaning']}" for g in broken)
-        raise AllianceError(f"Sentences that the data no longer support (--strict):\n{listed}\nRewrite them, or build without --strict to see them marked.", GUARD_BROKEN)
+        raise AllianceError(
+            f"Sentences that the data no longer support (--strict):\n{listed}\nRewrite them, or build without --strict to see them marked.",
+            GUARD_BROKEN,
+        )
     from alliance.press.compile import compile_book
 
     _boundary("compile")

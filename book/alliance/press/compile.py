@@ -19,7 +19,23 @@ from alliance.press.project import Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
-CLAIM_COLUMNS = ("id", "chapter", "section", "quote", "claim", "claimed", "unit", "verdict", "at_the_time", "outcome", "confidence", "decided_by", "why", "sources", "checked")
+CLAIM_COLUMNS = (
+    "id",
+    "chapter",
+    "section",
+    "quote",
+    "claim",
+    "claimed",
+    "unit",
+    "verdict",
+    "at_the_time",
+    "outcome",
+    "confidence",
+    "decided_by",
+    "why",
+    "sources",
+    "checked",
+)
 
 
 def compile_book(project: Project, executed: dict[str, Path], folder: Path, pages: list[str] | None = None) -> dict[str, float]:
@@ -64,9 +80,9 @@ def compile_book(project: Project, executed: dict[str, Path], folder: Path, page
 def gather(project: Project, executed: dict[str, Path]) -> dict:
     """Everything the pages need to know: the chapters' records, the sources, terms and tables they use, the edition."""
     records = {c: json.loads((f / "record.json").read_text(encoding="utf-8")) for c, f in executed.items()}
-    cited = sorted({s for r in records.values() for s in r["sources"]})
     read = sorted({t for r in records.values() for t in r["reads"]} - {"sources", "claims"})
     tables = {t: project.package.resources[t] | {"rows": len(project.package.table(t).rows)} for t in read}
+    cited = sorted({s for r in records.values() for s in r["sources"]} | {s for t in read for s in _sources_of(project, t)})
     rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
     inputs = [project.package.descriptor["version"], project.parameters, {t: project.package.digest(t) for t in project.package.resources}]
     return {
@@ -76,6 +92,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
             "version": project.package.descriptor["version"],
             "data": digest_of(inputs)[:16],
             "pdf": project.pdf_name,
+            "licence": "CC BY 4.0",
         },
         "chapters": records,
         "sources": {s: project.package.sources[s] for s in cited if s in project.package.sources},
@@ -83,6 +100,12 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
         "tables": tables,
         "rows": rows,
     }
+
+
+def _sources_of(project: Project, table: str) -> set[str]:
+    """Ids of all sources that the rows of a table name; the table can be downloaded, so they are listed."""
+    columns = ("source_id", "other_source_ids")
+    return {s for row in project.package.table(table).rows for c in columns for s in (row.get(c) or "").split(";") if s}
 
 
 def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:
@@ -179,7 +202,9 @@ def _jupyter_book(project: Project, stage: Path, toc: Path, output: Path, option
         raise AllianceError("Jupyter Book could not write: the disk is full. Free some space, or give --out on another disk.", ENVIRONMENT)
     lines = [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b|Error\b", line)]
     told = "\n".join(f"  {_place_in_book(line, stage)}" for line in dict.fromkeys(lines)) or log[-3000:]
-    raise AllianceError(f"Jupyter Book failed ({options[1] if len(options) == 2 else options[-1]}); its warnings are errors here:\n{told}", BUILD_FAILED)
+    raise AllianceError(
+        f"Jupyter Book failed ({options[1] if len(options) == 2 else options[-1]}); its warnings are errors here:\n{told}", BUILD_FAILED
+    )
 
 
 def _place_in_book(line: str, stage: Path) -> str:
@@ -214,7 +239,8 @@ def _collect(project: Project, executed: dict[str, Path], book: dict, folder: Pa
         shutil.copyfile(source / "record.json", folder / "executed" / f"{chapter}.json")
         if (source / "downloads").is_dir():
             shutil.copytree(source / "downloads", html / "downloads" / chapter)
-    for name, table in book["tables"].items():
+    for name in (*book["tables"], "sources", "claims"):
+        table = project.package.resources[name]
         target = html / "downloads" / "tables" / f"{name}.csv"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(table_csv(project, name, table), encoding="utf-8")

@@ -63,7 +63,8 @@ def check_parameters(project: Project, chapters: list[str]) -> None:
             if name not in offered:
                 has = ", ".join(sorted(offered)) or "none"
                 raise AllianceError(
-                    f"book/{chapter}.ipynb: the build sets the parameter {name}, but the cell tagged parameters offers {has}. Correct its spelling there.",
+                    f"book/{chapter}.ipynb: the build sets the parameter {name}, but the cell tagged parameters offers {has}. "
+                    "Correct its spelling there.",
                     BAD_INPUT,
                 )
 
@@ -283,7 +284,7 @@ def kernel_environment(folder: Path) -> dict[str, str]:
         OUTPUT: str(folder),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MPLBACKEND": "agg",
         "MPLCONFIGDIR": str(mpl) if mpl.is_dir() else os.environ.get("MPLCONFIGDIR", str(folder / "matplotlib")),
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])),

@@ -28,6 +28,7 @@ RULE_NAMES = {
     "at_least": "reaches a stated level",
     "largest": "exceeds all others",
     "worded_or_meant": "fits as worded, or only as it must be meant",
+    "estimate": "equal to the plan when made, and to the outcome, within a tolerance",
     "forecast": "forecast against what could be expected, and the outcome",
 }
 TIERS = ("official statistics", "office statement", "research", "press", "state media")
@@ -290,8 +291,8 @@ class Guards(SphinxTransform):
 # directives
 
 
-class Exhibit(SphinxDirective):
-    """Place a figure or table that the chapter published: arguments are the chapter and the key."""
+class Figure(SphinxDirective):
+    """Place a figure that the chapter published: arguments are the chapter and the key."""
 
     required_arguments = 2
     kind = "figure"
@@ -308,11 +309,9 @@ class Exhibit(SphinxDirective):
         return [node]
 
 
-class Figure(Exhibit):
-    pass
+class Table(Figure):
+    """Place a table that the chapter published."""
 
-
-class Table(Exhibit):
     kind = "table"
     node_class = report_table
 
@@ -344,6 +343,7 @@ class Claims(Typeset):
             anchors={n: anchor(n) for n in names},
             texts={n: book.facts[n]["text"] for n in names},
             publishers={s: book.publisher(s) for c in claims for s in c["sources"] if s},
+            published={s: book.sources[s]["published"] for c in claims for s in c["sources"] if s},
         )
 
 
@@ -375,7 +375,14 @@ class Rows(Typeset):
             row = r["row"]
             sources = [s for s in [row.get("source_id"), *(row.get("other_source_ids") or "").split(";")] if s in book.sources]
             values = [(c, f"{v:g}" if isinstance(v, float) else v) for c, v in row.items() if c not in hidden and c not in r["key"]]
-            entry = {"anchor": r["anchor"], "key": r["key"], "cells": values, "sources": sources, "evidence": row.get("evidence", "read"), "note": row.get("note")}
+            entry = {
+                "anchor": r["anchor"],
+                "key": r["key"],
+                "cells": values,
+                "sources": sources,
+                "evidence": row.get("evidence", "read"),
+                "note": row.get("note"),
+            }
             groups.setdefault(r["table"], []).append(entry)
         return book.render("rows", groups=list(groups.items()), titles={t: d["title"] for t, d in book.tables.items()})
 
@@ -465,7 +472,15 @@ def setup(app: Sphinx) -> dict:
     app.add_node(native_name, html=(visit_native, depart_native))
     app.add_enumerable_node(report_figure, "figure", lambda node: node["record"]["title"], html=(visit_figure, depart_figure))
     app.add_enumerable_node(report_table, "table", lambda node: node["record"]["title"], html=(visit_table, None))
-    roles = {"fact": FactRole, "event": FactRole, "claim": ClaimRole, "claimed": ClaimedRole, "confidence": ConfidenceRole, "native": NativeRole, "edition": EditionRole}
+    roles = {
+        "fact": FactRole,
+        "event": FactRole,
+        "claim": ClaimRole,
+        "claimed": ClaimedRole,
+        "confidence": ConfidenceRole,
+        "native": NativeRole,
+        "edition": EditionRole,
+    }
     for name, role in roles.items():
         app.add_role(name, role())
     app.add_role_to_domain("std", "term", TermRole(), override=True)  # Sphinx would look there first

@@ -6,7 +6,9 @@ The theme's stylesheets are never used: WeasyPrint needs many minutes for their 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import ClassVar
 
 import font_source_sans_pro
 import fontpkg_source_serif_4
@@ -26,7 +28,7 @@ class PaperBuilder(SingleFileHTMLBuilder):
     name = "paper"
     format = "html"
     epilog = "The PDF is %(outdir)s/book.pdf."
-    supported_image_types = ["image/svg+xml", "image/png", "image/jpeg"]
+    supported_image_types: ClassVar[list[str]] = ["image/svg+xml", "image/png", "image/jpeg"]
 
     def get_theme_config(self):
         return "basic", {}
@@ -97,8 +99,6 @@ def _contents(page: nodes.Element) -> list[dict]:
 
 def _paper_body(body: str) -> str:
     """Addresses of other pages become addresses within the one document."""
-    import re
-
     body = re.sub(r'href="[\w-]+\.html#', 'href="#', body)
     return body.replace("<details", "<div").replace("</details>", "</div>").replace("<summary>", '<p class="summary">').replace("</summary>", "</p>")
 
@@ -113,7 +113,10 @@ def _fonts() -> str:
         ("Book Sans", "italic", "400", sans / "SourceSansPro-It.ttf"),
         ("Book CJK", "normal", "400", Path(noto_cjk_sans_otc.__file__).parent / "NotoSansCJK-Regular.ttc"),
     ]
-    rules = (f'@font-face {{ font-family: "{family}"; font-style: {style}; font-weight: {weight}; src: url("{path.as_uri()}"); }}' for family, style, weight, path in faces)
+    rules = (
+        f'@font-face {{ font-family: "{family}"; font-style: {style}; font-weight: {weight}; src: url("{path.as_uri()}"); }}'
+        for family, style, weight, path in faces
+    )
     return "\n".join(rules)
 
 

@@ -1,0 +1,182 @@
+"""The numbers and verdicts of the Economics chapter, recomputed here by another way from the CSV files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from statistics import mean
+
+import pytest
+from alliance import claims, facts
+from alliance.data import package
+from alliance.problems import AllianceError
+from alliance.quantity import Cell, Quantity
+from conftest import ROOT
+
+
+def table(name: str) -> list[dict]:
+    with open(ROOT / "data" / "economics" / f"{name}.csv", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def total(row: dict) -> float:
+    flows = row["china_exports_usd_bn"], row["china_imports_usd_bn"]
+    return sum(map(float, flows)) if all(flows) else float(row["published_total_usd_bn"])
+
+
+YEARS = {int(r["year"]): total(r) for r in table("trade_annual")}
+OCTOBER = {int(r["period_end"][:4]): total(r) for r in table("trade_monthly") if r["period_end"].endswith("-10") and r["basis"] == "ytd"}
+CRUDE = {(int(r["year"]), r["supplier"]): float(r["mt"]) for r in table("crude_imports") if r["mt"]}
+GAS = {(int(r["year"]), r["flow"]): float(r["bcm"]) for r in table("gas_trade")}
+SHARES = [OCTOBER[y] / YEARS[y] for y in (2021, 2022, 2023)]
+EXPECTED = [OCTOBER[2024] * 1.2] + [OCTOBER[2024] / s for s in SHARES]
+EUROPE, CHINA = "Russia to Europe by pipeline", "Russia to China by pipeline"
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "text"),
+    [
+        ("trade_total", YEARS[2024], "244.8"),
+        ("trade_change", 100 * (YEARS[2024] / YEARS[2023] - 1), "rose 2.0%"),
+        ("balance", 129.32 - 115.49, "13.8"),
+        ("forecast_low", min(EXPECTED), "242.7"),
+        ("forecast_high", max(EXPECTED), "256.8"),
+        ("needed_growth", 100 * ((250 - OCTOBER[2024]) / (YEARS[2023] - OCTOBER[2023]) - 1), "9.5%"),
+        ("last_two_change", 100 * ((YEARS[2024] - OCTOBER[2024]) / (YEARS[2023] - OCTOBER[2023]) - 1), "fell 2.4%"),
+        ("share_error_high", 100 * (OCTOBER[2023] / SHARES[0] / YEARS[2023] - 1), "3.9%"),
+        ("pace_error_high", 100 * (1 - OCTOBER[2021] * 1.2 / YEARS[2021]), "5.5%"),
+        ("growth_to_300", 100 * ((300 / YEARS[2025]) ** 0.2 - 1), "5.6%"),
+        ("crude_share", 100 * CRUDE[2024, "Russia"] / CRUDE[2024, "World"], "19.6%"),
+        ("crude_expected_high", 62.57 / 7 * 12, "107.3"),
+        ("gas_utilisation", 100 * 31.12 / 38, "82%"),
+        ("gas_gain_over_loss", 100 * (GAS[2023, CHINA] - GAS[2021, CHINA]) / (GAS[2021, EUROPE] - GAS[2023, EUROPE]), "12%"),
+        ("gas_share_2023", 100 * (21.294 + 11.022) / (61.343 + 97.813), "20.3%"),
+        ("yuan_exports_2024", 40.8, "40.8%"),
+    ],
+)
+def test_facts_equal_an_independent_computation(book, fact, value, text):
+    found = book.facts()[f"economics.{fact}"]
+    assert found["value"] == pytest.approx(value)
+    assert found["text"] == text
+
+
+VERDICTS = {
+    "trade-2023": "supported",
+    "trade-october-2024": "supported",
+    "trade-250": "contradicted",
+    "trade-300": "partly supported",
+    "energy-supplier": "supported",
+    "oil-largest-buyer": "supported",
+    "oil-share-20": "supported",
+    "oil-volume-2023": "partly supported",
+    "oil-value-2023": "supported",
+    "oil-200": "contradicted",
+    "gas-since-2019": "supported",
+    "gas-38": "partly supported",
+    "gas-2023": "supported",
+    "gas-2024": "supported",
+    "gas-pos2-50": "not checkable",
+    "yuan-grew": "not checkable",
+    "yuan-92": "partly supported",
+}
+
+
+def test_verdicts(book):
+    assert {i: c["verdict"] for i, c in book.claims().items()} == VERDICTS
+
+
+def test_forecasts_are_judged_twice(book):
+    found = book.claims()
+    assert (found["trade-250"]["at_the_time"], found["trade-250"]["outcome"]) == ("supported", "contradicted")
+    assert (found["oil-200"]["at_the_time"], found["oil-200"]["outcome"]) == ("contradicted", "contradicted")
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "claimed", "threshold", "verdict"),
+    [
+        ("within", [240.11], 240, 0.5, "supported"),
+        ("within", [240.61], 240, 0.5, "contradicted"),
+        ("at_least", [19, 20], None, 10, "supported"),
+        ("at_least", [19, 9], None, 10, "partly supported"),
+        ("at_least", [9, 9], None, 10, "contradicted"),
+        ("largest", [3, 2, 1], None, None, "supported"),
+        ("largest", [2, 2, 1], None, None, "contradicted"),
+        ("worded_or_meant", [107.02, 5], 107.02, 0.01, "supported"),
+        ("worded_or_meant", [240.8, 107.015], 107.02, 0.01, "partly supported"),
+        ("worded_or_meant", [240.8, 108], 107.02, 0.01, "contradicted"),
+        ("forecast", [242, 256, 260], 250, None, "supported"),
+        ("forecast", [242, 256, 244], 250, None, "contradicted"),
+        ("estimate", [30, 31.12], 30, 1.5, "supported"),
+        ("estimate", [30, 33], 30, 1.5, "contradicted"),
+    ],
+)
+def test_rules_of_verdicts(rule, values, claimed, threshold, verdict):
+    assert claims.RULES[rule](values, claimed, threshold).verdict == verdict
+
+
+def test_a_forecast_above_what_could_be_expected_was_not_reasonable():
+    assert claims.forecast([242, 256, 260], 280, None).at_the_time == "contradicted"
+
+
+def test_every_claim_of_the_examined_points_has_a_short_quote(book):
+    for claim in book.claims().values():
+        assert len(claim["quote"].split()) <= 20
+        assert claim["why"]
+        assert claim["sources"]
+        assert "{" not in claim["why"]
+
+
+def test_findings_on_one_source_or_on_state_media_are_low(book):
+    record = json.loads((book.out / "executed" / "economics.json").read_text(encoding="utf-8"))
+    tiers = {i: row["tier"] for i, row in package().sources.items()}
+    by_id = book.facts()
+    assert len(record["findings"]) >= 6
+    for finding in record["findings"]:
+        cells = [c for f in finding["facts"] for c in by_id[f]["inputs"]]
+        sources = {c["source"] for c in cells} | {s for c in cells for s in c["other_sources"]}
+        if len(sources) == 1 or {tiers[s] for s in sources} == {"state media"}:
+            assert finding["confidence"] == "low", finding["id"]
+
+
+def test_the_ceiling_of_confidence():
+    tiers = {"a": "press", "b": "state media", "c": "state media"}
+    assert facts.ceiling(["a"], tiers) == "low"
+    assert facts.ceiling(["b", "c"], tiers) == "low"
+    assert facts.ceiling(["a", "b"], tiers) == "high"
+
+
+def test_no_fact_rests_on_a_recalled_row(book):
+    assert {f["evidence"] for f in book.facts().values()} == {"read"}
+    cell = Cell("t", (("year", "2001"),), "x", 1.0, (), "recalled")
+    with pytest.raises(AllianceError, match="recalled"):
+        facts.require_publishable(facts.Fact("c.f", "l", "1", Quantity(1.0, "", (cell,))))
+
+
+def test_the_extent_of_the_chapter(book):
+    record = json.loads((book.out / "executed" / "economics.json").read_text(encoding="utf-8"))
+    kinds = [e["kind"] for e in record["exhibits"]]
+    assert kinds.count("figure") >= 6
+    assert kinds.count("table") >= 5
+    assert mean(len(e["alt"]) for e in record["exhibits"] if e["kind"] == "figure") > 100
+
+
+WORDS = [
+    (facts.direction(Quantity(1.94, "percent")), "rose 1.9%"),
+    (facts.direction(Quantity(-6.8, "percent")), "fell 6.8%"),
+    (facts.direction(Quantity(0.04, "percent")), "did not change"),
+    (facts.direction(Quantity(-105.8, "Mt"), up="gained", down="lost"), "lost 105.8"),
+    (facts.number(-0.04), "0.0"),
+    (facts.number(-1234.56, 1), "−1,234.6"),
+    (facts.rank(Quantity(5.0), [Quantity(9.0), Quantity(5.0), Quantity(None)]), "second-largest"),
+    (facts.count(3), "three"),
+    (facts.count(13), "13"),
+    (facts.listing(["2009", "2015", "2020"]), "2009, 2015 and 2020"),
+    (facts.date("2025-09-02"), "2 September 2025"),
+    (facts.date("2025-09"), "September 2025"),
+    (facts.date("2025"), "2025"),
+]
+
+
+@pytest.mark.parametrize(("found", "text"), WORDS)
+def test_words_follow_numbers(found, text):
+    assert found == text

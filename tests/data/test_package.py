@@ -1,0 +1,206 @@
+"""The data package: valid, complete, loaded as described, with derived values computed from primary ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import frictionless
+import pytest
+from alliance import check
+from alliance.data import DATA, Package, load
+from alliance.problems import DataError
+from alliance.quantity import Quantity, change_pct, share_pct
+
+DESCRIPTOR = json.loads((DATA / "datapackage.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def package() -> Package:
+    return Package()
+
+
+def test_the_book_s_own_data_keep_every_rule(package):
+    assert [str(p) for p in check.check(package)] == []
+
+
+def test_frictionless_finds_the_package_valid():
+    report = frictionless.Package(str(DATA / "datapackage.json")).validate()
+    assert report.valid, report.to_summary()
+    assert len(report.tasks) == len(DESCRIPTOR["resources"])
+
+
+def test_every_file_is_described_and_every_description_has_its_file():
+    described = {r["path"] for r in DESCRIPTOR["resources"]}
+    assert described == {str(f.relative_to(DATA)) for f in DATA.rglob("*.csv")}
+
+
+@pytest.mark.parametrize("resource", DESCRIPTOR["resources"], ids=lambda r: r["name"])
+def test_descriptions_say_what_a_reader_needs(resource):
+    for text in ("title", "description", "vintage", "next_update", "terms"):
+        assert resource[text]
+    for field in resource["schema"]["fields"]:
+        assert field["title"]
+        assert field["type"] != "number" or field.get("unit"), f"{field['name']} has no unit"
+    for derived in resource.get("derived", []):
+        assert derived["title"]
+        assert derived["formula"]
+        assert derived["unit"]
+
+
+def test_tables_store_no_value_that_the_book_computes():
+    for resource in DESCRIPTOR["resources"]:
+        stored = {f["name"] for f in resource["schema"]["fields"]}
+        assert not stored & {d["name"] for d in resource.get("derived", [])}
+
+
+def test_load_gives_typed_values_and_derived_columns():
+    trade = load("trade_annual").set_index("year")
+    assert trade.attrs["table"] == "trade_annual"
+    assert trade.loc[2024, "total_usd_bn"] == pytest.approx(115.49 + 129.32)
+    assert trade.loc[2024, "balance_usd_bn"] == pytest.approx(129.32 - 115.49)
+    assert trade.loc[2024, "yoy_pct"] == pytest.approx(100 * (244.81 / 240.11 - 1))
+    assert trade.loc[2021, "total_usd_bn"] == 146.887  # printed total, as the flows were not read
+
+
+def test_recalled_values_are_blank_unless_asked_for():
+    shown, whole = load("trade_annual").set_index("year"), load("trade_annual", recalled=True).set_index("year")
+    assert shown["total_usd_bn"].isna()[[2001, 2004, 2011, 2012]].all()
+    assert whole.loc[2011, "total_usd_bn"] == 79.25
+    assert shown["yoy_pct"].isna()[[2012, 2013]].all()  # a rate on a recalled year is recalled too
+
+
+def test_a_value_knows_the_cells_and_sources_behind_it(package):
+    share = package.value("crude_imports", "share_pct", year=2024, supplier="Russia")
+    assert share.value == pytest.approx(100 * 108.47 / 553.4)
+    assert {(c.key, c.column, c.value) for c in share.inputs} == {
+        ((("year", "2024"), ("supplier", "Russia")), "mt", 108.47),
+        ((("year", "2024"), ("supplier", "World")), "mt", 553.4),
+    }
+    assert share.sources == ("ubn-2025", "unn-2025-01-20", "marinelink-2025-01")
+    assert share.evidence == "read"
+
+
+def test_the_weakest_evidence_of_the_inputs_is_inherited(package):
+    assert package.value("crude_imports", "share_pct", year=2010, supplier="Russia").evidence == "recalled"
+    assert package.value("trade_annual", "yoy_pct", year=2013).evidence == "recalled"
+
+
+def test_an_unknown_row_is_missing_and_an_unknown_column_an_error(package):
+    assert not package.value("trade_annual", "total_usd_bn", year=1990).known
+    with pytest.raises(KeyError, match="it has china_exports_usd_bn"):
+        package.value("trade_annual", "total", year=2024)
+
+
+def test_arithmetic_carries_inputs_and_the_expression(package):
+    now, then = (package.value("trade_annual", "total_usd_bn", year=y) for y in (2024, 2023))
+    change = change_pct(now, then)
+    assert change.value == pytest.approx(100 * (244.81 / 240.11 - 1))
+    assert change.expression == "(total_usd_bn[2024] / total_usd_bn[2023] − 1) × 100"
+    assert len(change.inputs) == 4
+    assert change.unit == "percent"
+    assert share_pct(now - then, then).expression == "(total_usd_bn[2024] − total_usd_bn[2023]) / total_usd_bn[2023] × 100"
+    assert (now / (then / then)).expression == "total_usd_bn[2024] / (total_usd_bn[2023] / total_usd_bn[2023])"
+    with pytest.raises(ValueError, match="cannot add"):
+        now + package.value("crude_imports", "mt", year=2024, supplier="Russia")
+
+
+def test_missing_values_stay_missing_through_arithmetic():
+    nothing = Quantity(None, "USD bn")
+    assert not (nothing + 1).known
+    assert not change_pct(nothing, Quantity(2.0, "USD bn")).known
+    assert not (nothing < 1)
+    assert not (nothing > 1)
+
+
+def overlay(folder: Path, **tables: str) -> Package:
+    folder.mkdir(exist_ok=True)
+    for name, text in tables.items():
+        (folder / f"{name.replace('__', '.')}.csv").write_text(text, encoding="utf-8")
+    return Package(overlay=folder)
+
+
+def rows(name: str) -> str:
+    return (DATA / "economics" / f"{name}.csv").read_text(encoding="utf-8")
+
+
+NEW_ROW = "2026,100,120,,,me,mine-2027,,supplied,my own count\n"
+NEW_SOURCE = "id,title,publisher,url,published,tier,terms,checked,note\nmine-2027,My count,Me,https://example.org/a,2027,research,CC0,2027-01-15,\n"
+
+
+def test_an_overlay_appends_rows_and_sources(tmp_path):
+    header = rows("trade_annual").splitlines()[0] + "\n"
+    package = overlay(tmp_path / "mine", trade_annual__append=header + NEW_ROW, sources__append=NEW_SOURCE)
+    assert check.check(package) == []
+    total = package.value("trade_annual", "total_usd_bn", year=2026)
+    assert (total.value, total.evidence, total.sources) == (220.0, "supplied", ("mine-2027",))
+    assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(244.81)
+
+
+def test_an_overlay_replaces_a_whole_table(tmp_path):
+    package = overlay(tmp_path / "mine", trade_annual=rows("trade_annual").replace("115.49", "130.68"))
+    assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(260)
+
+
+def test_an_overlay_s_mistakes_are_named_in_its_own_file(tmp_path):
+    header = rows("trade_annual").splitlines()[0] + "\n"
+    again = "2024,1,2,,,me,bne-2025-01-13,,supplied,\n"
+    package = overlay(tmp_path / "mine", trade_annual__append=header + again, trade_anual=header + again)
+    found = {(Path(p.file).name, p.rule) for p in check.check(package)}
+    assert ("trade_annual.append.csv", "key") in found
+    assert ("trade_anual.csv", "file-missing") in found
+
+
+BROKEN = [
+    ("trade_annual", "bne-2025-01-13", "bne-2025-13-01", "source", "Add it to sources.csv"),
+    ("trade_annual", "2023,110.97", "2024,110.97", "key", "Keep one"),
+    ("trade_annual", "2007,28.48,19.67,48.2", "2007,28.48,19.67,84.2", "printed-total", "Correct the flow"),
+    ("trade_annual", ",-6.9,GACC", ",6.9,GACC", "printed-rate", "Check this value"),
+    ("trade_monthly", "2024-07,ytd,61.64,75.03", "2024-07,ytd,31.64,75.03", "year-to-date", "Correct this row"),
+    ("trade_annual", "2024,115.49,129.32", "2024,15.49,129.32", "year-to-date", "full year"),
+    ("crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64", "parts", "Correct the part"),
+    ("crude_imports", "2024,Russia,108.47,2.17,62.59,,1,1,ubn-2025", "2024,Russia,108.47,2.17,62.59,,1,1,", "source", "mark the row as recalled"),
+]
+
+
+@pytest.mark.parametrize(("table", "old", "new", "rule", "remedy"), BROKEN)
+def test_rules_across_rows_and_tables_refuse(tmp_path, table, old, new, rule, remedy):
+    text = rows(table)
+    assert old in text
+    package = overlay(tmp_path / "mine", **{table: text.replace(old, new)})
+    found = [p for p in check.check(package) if p.rule == rule]
+    assert found
+    assert remedy in found[0].remedy
+    assert found[0].line
+
+
+def test_a_printed_rate_only_warns(tmp_path):
+    package = overlay(tmp_path / "mine", trade_annual=rows("trade_annual").replace("115.49", "130.68"))
+    assert {p.severity for p in check.check(package)} == {"warning"}
+    assert [p.rule for p in check.require_valid(package)] == ["printed-rate", "printed-rate"]
+
+
+def test_claims_decided_by_a_rule_store_no_verdict(tmp_path):
+    text = (DATA / "claims.csv").read_text(encoding="utf-8")
+    old = "forecast,forecast_low;forecast_high;trade_2024,,,"
+    assert old in text
+    package = overlay(tmp_path / "mine", claims=text.replace(old, old[:-1] + "supported,"))
+    assert [p.rule for p in check.check(package)] == ["claim"]
+
+
+def test_loading_a_broken_table_names_every_problem(tmp_path):
+    package = overlay(tmp_path / "mine", trade_annual=rows("trade_annual").replace("115.49", "NaN").replace("129.32", "x"))
+    with pytest.raises(DataError) as caught:
+        package.table("trade_annual")
+    assert len(caught.value.problems) == 2
+
+
+def test_every_rule_can_be_explained():
+    for rule in [*check.FORM_RULES, *check.CHECKS]:
+        assert len(check.explain(rule)) > 30
+
+
+def test_the_check_reads_all_tables_in_well_under_a_second(package):
+    with open(DATA / "sources.csv", encoding="utf-8") as handle:
+        assert len(list(csv.DictReader(handle))) == len(package.sources)
