@@ -102,7 +102,7 @@ SMALL_CHAPTER = [
         "code",
         "figure, axes = plt.subplots()\naxes.plot(annual['year'], annual['total_usd_bn'])\n"
         "chapter.figure('NAME', figure, data=annual, title=f'Trade {total.value:.1f}', unit='USD bn', "
-        "alt=f'A line that ends at {total.value:.1f} bn in the last year of the table')",
+        "alt=f'A line of two-way trade by year that ends at {total.value:.1f} bn in the last year of the table')",
     ),
     ("code", "chapter.finish()"),
     ("markdown", "## Numbers\n\n:::{fact-table} NAME\n:::"),

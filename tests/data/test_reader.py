@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from alliance.reader import read_sheet
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 FIELDS = [
     {"name": "year", "type": "year", "constraints": {"required": True}},
@@ -157,3 +161,22 @@ def test_files_that_are_not_utf8_csv_are_refused(content, rule, words):
 def test_all_problems_of_a_file_come_in_one_report():
     found = problems('20244,"1,5",140,x,y,z\n2023,NaN,4,2023,goal,x\n')
     assert [(p.line, p.column) for p in found] == [(2, "year"), (2, "total"), (2, "share_pct"), (2, "day"), (2, "kind"), (3, "total")]
+
+
+@given(content=st.binary(max_size=400))
+def test_no_bytes_whatever_raise(content):
+    read_sheet("t.csv", content, FIELDS)
+
+
+@given(line=st.integers(0, 2), at=st.integers(0, 60), new=st.text(min_size=1, max_size=3))
+@settings(max_examples=300)
+def test_random_damage_is_refused_or_leaves_a_canonical_number(line, at, new):
+    """Whatever is typed into a file, a number that is read is exactly what stands there in the canonical form."""
+    lines = (HEADER + GOOD + GOOD.replace("2024,", "2023,")).splitlines()
+    lines[line] = lines[line][:at] + new + lines[line][at:]
+    sheet = read_sheet("t.csv", "\n".join(lines).encode("utf-8", "surrogatepass"), FIELDS)
+    if sheet.problems:
+        return
+    for row in sheet.rows:
+        assert re.fullmatch(r"(-?[0-9]+(\.[0-9]+)?)?", row.fields["total"])
+        assert re.fullmatch(r"[0-9]{4}", row.fields["year"])

@@ -102,6 +102,7 @@ def execute(project: Project, chapters: list[str], jobs: int, progress) -> dict[
                 process.start()
                 sender.close()
                 running[chapter] = (process, receiver)
+                progress(chapter, "cell", "starting the kernel")
             for receiver in wait([r for _, r in running.values()]):
                 chapter = next(c for c, (_, r) in running.items() if r is receiver)
                 _handle(project, chapter, running, seconds, progress)
@@ -184,9 +185,9 @@ def _run(project: Project, chapter: str, folder: Path, sender) -> None:
     def report(cell):
         if cell.cell_type == "code":
             at["id"], at["source"] = cell.id, cell.source
-            where = f"cell {cells[cell.id]} of {len(cells)}" if cell.id in cells else "parameters"
-            first = next((line for line in cell.source.splitlines() if line.strip()), "")
-            sender.send(("cell", f"{where}: {first[:60]}"))
+            if cell.id in cells:  # the injected parameters are no cell of the chapter
+                first = next((line for line in cell.source.splitlines() if line.strip()), "")
+                sender.send(("cell", f"cell {cells[cell.id]} of {len(cells)}: {first[:60]}"))
 
     limit = int(os.environ.get(CELL_SECONDS, DEFAULT_CELL_SECONDS))
     data_dir = os.path.relpath(project.overlay, project.book) if project.overlay else ""

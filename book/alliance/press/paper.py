@@ -6,12 +6,15 @@ The theme's stylesheets are never used: WeasyPrint needs many minutes for their 
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import font_source_sans_pro
 import fontpkg_source_serif_4
+import matplotlib
 import noto_cjk_sans_otc
 from docutils import nodes
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -58,7 +61,7 @@ class PaperBuilder(SingleFileHTMLBuilder):
         templates = Environment(loader=FileSystemLoader(Path(self.srcdir) / "_templates"), autoescape=select_autoescape())
         book = self.app.alliance
         page = templates.get_template("paper.html").render(
-            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"]), fonts=_fonts()
+            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"]), fonts=font_faces()
         )
         (Path(self.outdir) / "book.html").write_text(page, encoding="utf-8")
 
@@ -71,15 +74,35 @@ class PaperBuilder(SingleFileHTMLBuilder):
         self.copy_image_files()
         fonts = FontConfiguration()
         style = (Path(self.srcdir) / "_templates" / "print.css").read_text(encoding="utf-8")
-        faces = CSS(string=_fonts(), font_config=fonts)
+        faces = CSS(string=font_faces(), font_config=fonts)
         page = HTML(filename=str(Path(self.outdir) / "book.html"))
-        page.write_pdf(
-            str(Path(self.outdir) / "book.pdf"),
-            stylesheets=[faces, CSS(string=style, font_config=fonts)],
-            font_config=fonts,
-            pdf_variant="pdf/ua-1",
-            presentational_hints=False,
-        )
+        with _fixed_clock():
+            page.write_pdf(
+                str(Path(self.outdir) / "book.pdf"),
+                stylesheets=[faces, CSS(string=style, font_config=fonts)],
+                font_config=fonts,
+                pdf_variant="pdf/ua-1",
+                finisher=_add_scopes,
+            )
+
+
+@contextmanager
+def _fixed_clock():
+    """Variable fonts are cut to the weights used and stamped with the time; only here may that variable be set."""
+    os.environ["SOURCE_DATE_EPOCH"] = "0"
+    try:
+        yield
+    finally:
+        del os.environ["SOURCE_DATE_EPOCH"]
+
+
+def _add_scopes(document, pdf) -> None:
+    """Say of every header cell whether it heads a column or a row; WeasyPrint tells only which headers a cell has."""
+    tagged = {o.reference: o for o in pdf.objects if isinstance(o, dict) and "S" in o}
+    for cell in tagged.values():
+        if cell["S"] == "/TH":
+            section = tagged[tagged[cell["P"]]["P"]]
+            cell["A"]["Scope"] = "/Column" if section["S"] == "/THead" else "/Row"
 
 
 def _contents(page: nodes.Element) -> list[dict]:
@@ -98,12 +121,14 @@ def _contents(page: nodes.Element) -> list[dict]:
 
 
 def _paper_body(body: str) -> str:
-    """Addresses of other pages become addresses within the one document."""
+    """Addresses of other pages lead within the one document; files that lie beside the pages are no links on paper."""
     body = re.sub(r'href="[\w-]+\.html#', 'href="#', body)
+    body = re.sub(r' href="(?!#|https?:)[^"]*"', "", body)
     return body.replace("<details", "<div").replace("</details>", "</div>").replace("<summary>", '<p class="summary">').replace("</summary>", "</p>")
 
 
-def _fonts() -> str:
+def font_faces() -> str:
+    """Stylesheet that declares the book's fonts from the packages that carry them."""
     serif, sans = Path(fontpkg_source_serif_4.__file__).parent / "files", Path(font_source_sans_pro.__file__).parent / "files"
     faces = [
         ("Book Serif", "normal", "200 900", serif / "SourceSerif4[opsz,wght].ttf"),
@@ -111,6 +136,7 @@ def _fonts() -> str:
         ("Book Sans", "normal", "400", sans / "SourceSansPro-Regular.ttf"),
         ("Book Sans", "normal", "600", sans / "SourceSansPro-Semibold.ttf"),
         ("Book Sans", "italic", "400", sans / "SourceSansPro-It.ttf"),
+        ("Book Symbols", "normal", "400", Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"),
         ("Book CJK", "normal", "400", Path(noto_cjk_sans_otc.__file__).parent / "NotoSansCJK-Regular.ttc"),
     ]
     rules = (

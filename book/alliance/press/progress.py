@@ -11,7 +11,7 @@ class Progress:
 
     def __init__(self, chapters: list[str]):
         self._width = max(map(len, chapters))
-        self._started = {}
+        self._started: dict[str, float] = {}
         self._live = sys.stderr.isatty()
         self._bars = {}
 
@@ -23,7 +23,8 @@ class Progress:
             bar.close()
 
     def __call__(self, chapter: str, event: str, text: str) -> None:
-        seconds = time.perf_counter() - self._started.setdefault(chapter, time.perf_counter())
+        started = self._started.setdefault(chapter, time.perf_counter())
+        seconds = time.perf_counter() - started
         if self._live:
             self._draw(chapter, event, text)
         else:
