@@ -51,7 +51,23 @@ document.addEventListener("DOMContentLoaded", () => {
     note.addEventListener("mouseenter", () => clearTimeout(timer));
     note.addEventListener("mouseleave", leave);
   }
+  // Once pinned with Enter, the note's links come right after the number in the order of Tab.
+  const step = (event) => {
+    const links = [...open.note.querySelectorAll("a")];
+    const at = links.indexOf(document.activeElement);
+    const enter = at < 0 && document.activeElement === open.link && !event.shiftKey && links.length;
+    if (enter || (event.shiftKey && at === 0)) {
+      event.preventDefault();
+      (enter ? links[0] : open.link).focus();
+    } else if (!event.shiftKey && at === links.length - 1 && at >= 0) {
+      const { link } = open;
+      hide();
+      link.focus({ preventScroll: true });
+      hide();
+    }
+  };
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Tab" && open && pinned) step(event);
     if (event.key !== "Escape" || !open) return;
     const link = open.link;
     hide();

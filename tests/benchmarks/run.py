@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book")]
 
 from alliance.press.compile import _stage, gather  # noqa: E402
 from alliance.press.project import Project  # noqa: E402
-from conftest import Workspace, copy_project  # noqa: E402
+from workspace import Workspace, copy_project  # noqa: E402
 
 TABLE = "data/economics/trade_annual.csv"
 

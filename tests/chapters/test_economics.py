@@ -11,7 +11,7 @@ from alliance import claims, facts
 from alliance.data import package
 from alliance.problems import AllianceError
 from alliance.quantity import Cell, Quantity
-from conftest import ROOT
+from workspace import ROOT
 
 
 def table(name: str) -> list[dict]:

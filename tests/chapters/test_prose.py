@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT
+from workspace import ROOT
 
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 PAGES = sorted((ROOT / "book").glob("*.md"))

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
+from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
 
 OTHER = [
     (kind, source.replace("trade_annual", "power_of_siberia").replace("'year'], annual['total_usd_bn'", "'year'], annual['bcm'"))

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
+from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Workspace, small_project, tree_bytes
+from workspace import ROOT, Workspace, small_project, tree_bytes
 
 SEED = 20241031
 INSTANTS = 20

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pikepdf
 import pypdfium2
 import pytest
-from conftest import Workspace, small_project
+from workspace import Workspace, small_project
 
 
 @pytest.fixture(scope="module")

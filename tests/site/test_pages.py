@@ -7,7 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import SMALL_CHAPTER, small_project, write_chapter
+from workspace import SMALL_CHAPTER, small_project, write_chapter
 
 PAGES = ("index", "economics", "sources", "search", "genindex")
 WIDTHS = (1280, 360)
@@ -105,7 +105,7 @@ def test_a_tap_opens_it_within_the_screen_and_another_closes_it(book, open_page)
     assert box["x"] + box["width"] <= 360
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 740
-    page.locator("h1").tap()
+    page.locator("article h1").tap()
     assert not note.is_visible()
 
 

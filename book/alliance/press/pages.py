@@ -95,7 +95,7 @@ def depart_fact(translator, node):
 def visit_notes(translator, node):
     book = translator.builder.app.alliance
     if translator.builder.name != "paper":
-        translator.body.append('<div class="notes" aria-label="Provenance of the numbers on this page">')
+        translator.body.append('<div class="notes">')
         translator.body += [render_note(book, book.facts[name]) for name in node["facts"]]
         translator.body.append("</div>")
     raise nodes.SkipNode
@@ -434,7 +434,7 @@ def append_notes(app: Sphinx, doctree: nodes.document) -> None:
         doctree += fact_notes(facts=list(dict.fromkeys(cited)))
 
 
-DROPPED_SCRIPTS = ("thebe", "togglebutton", "clipboard", "copybutton", "design-tabs")
+DROPPED_SCRIPTS = ("thebe", "togglebutton", "toggleHint", "toggleOpen", "clipboard", "copybutton", "design-tabs")
 
 
 def add_edition(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -446,6 +446,13 @@ def drop_scripts(app: Sphinx, pagename: str, templatename: str, context: dict, d
     """Scripts that the book does not use are not loaded."""
     dropped = lambda f: any(word in str(getattr(f, "filename", f)) + str(getattr(f, "attributes", "")) for word in DROPPED_SCRIPTS)  # noqa: E731
     context["script_files"] = [f for f in context.get("script_files", []) if not dropped(f)]
+
+
+def drop_thebe(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take out the configuration of live cells, which Jupyter Book adds to every page with code."""
+    for raw in list(doctree.findall(nodes.raw)):
+        if "x-thebe-config" in raw.astext() or "kernelName" in raw.astext():
+            raw.parent.remove(raw)
 
 
 def tidy_theme(app: Sphinx, failure) -> None:
@@ -463,6 +470,7 @@ def tidy_theme(app: Sphinx, failure) -> None:
 def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", load_book)
     app.connect("doctree-read", append_notes)
+    app.connect("doctree-resolved", drop_thebe, priority=900)  # after sphinx-thebe has added it
     app.connect("html-page-context", add_edition, priority=100)  # before the theme renders its parts
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", tidy_theme)
