@@ -25,7 +25,6 @@ from alliance.problems import AllianceError
 from alliance.quantity import Quantity
 
 OUTPUT = "ALLIANCE_OUTPUT"  # set by the press: the folder for this chapter's record, figures and downloads
-FOCUS_YEARS = range(2021, 2026)
 
 
 class Exhibit:

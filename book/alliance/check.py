@@ -10,7 +10,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from alliance import claims as verdicts
 from alliance.data import Package, Table
 from alliance.problems import BAD_INPUT, AllianceError, Problem
 from alliance.reader import RULES as FORM_RULES
@@ -225,7 +224,7 @@ def _claims(package, tables):
     """A claim decided by review stores its verdict; one decided by a rule stores none and names facts and a value."""
     table = tables.get("claims")
     for i, row in enumerate(table.rows if table else ()):
-        review = row["rule"] == verdicts.REVIEW
+        review = row["rule"] == "review"
         if review and row["verdict"] is None:
             yield _at(table, i, "verdict", "", "claim", "a claim decided by review has no verdict", "Write the reviewer's verdict.")
         if not review and (row["verdict"] or row["at_the_time"] or row["outcome"]):

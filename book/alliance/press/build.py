@@ -7,14 +7,15 @@ import os
 import shutil
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from alliance.check import require_valid
-from alliance.data import ROOT
 from alliance.press import publish
 from alliance.press.project import Project
-from alliance.problems import GUARD_BROKEN, OK, AllianceError
+from alliance.problems import BUILD_FAILED, ENVIRONMENT, GUARD_BROKEN, OK, AllianceError, shorten
 
+NEARLY_FULL = 4 * 1024 * 1024  # bytes
 STEP = "ALLIANCE_STEP_HOOK"  # tests only: a file that is told each step boundary
 
 
@@ -42,7 +43,8 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
     with publish.lock(project):
         edition = None if force else publish.stored_edition(project)
         if edition is None:
-            edition = _make(project, jobs, force, strict)
+            with _disk_watched(project):
+                edition = _make(project, jobs, force, strict)
         else:
             _tell("These inputs were built before; nothing is executed.")
             code = _strict(edition, strict)
@@ -52,6 +54,20 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
         publish.publish(project, edition)
     _report(project)
     return OK
+
+
+@contextmanager
+def _disk_watched(project: Project):
+    """A failure on a disk without space is told as that: kernels and compilers name it in many ways, or not at all."""
+    try:
+        yield
+    except (AllianceError, OSError) as failure:
+        if getattr(failure, "code", BUILD_FAILED) == BUILD_FAILED and shutil.disk_usage(project.out).free < NEARLY_FULL:
+            first = shorten(str(failure).splitlines()[0], 200)
+            raise AllianceError(
+                f"The disk of {project.out} is full. Free some space, or give --out on another disk. ({first})", ENVIRONMENT
+            ) from None
+        raise
 
 
 def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
@@ -169,6 +185,3 @@ def _boundary(step: str) -> None:
 
 def _tell(text: str) -> None:
     print(text, flush=True)
-
-
-__all__ = ["ROOT", "build", "preview"]

@@ -208,14 +208,18 @@ def _jupyter_book(project: Project, stage: Path, toc: Path, output: Path, option
 
 
 def _place_in_book(line: str, stage: Path) -> str:
-    """Turn Sphinx' place in a staged notebook (cell * 10000 + line) into a cell and line of the book."""
+    """Turn Sphinx' place in a staged notebook (cell * 10000 + line, from 2) into a cell and line of the book."""
     line = line.replace(f"{stage}/", "book/")
 
-    def cell(match):
-        number = int(match[2])
-        return f"{match[1]}, cell {number // 10000}, line {number % 10000}:" if number >= 10000 else match[0]
+    def place(match):
+        cell, row = divmod(int(match[2]), 10000)
+        if not cell:
+            return match[0]
+        ids = [c["id"] for c in json.loads((stage / match[1]).read_text(encoding="utf-8"))["cells"]]
+        cell -= "injected-parameters" in ids[:cell]
+        return f"book/{match[1]}, cell {cell}, line {row - 1}:"
 
-    return re.sub(r"(book/[\w-]+\.ipynb):(\d+):", cell, line)
+    return re.sub(r"book/([\w-]+\.ipynb):(\d+):", place, line)
 
 
 def _collect(project: Project, executed: dict[str, Path], book: dict, folder: Path, pdf: bool) -> None:
