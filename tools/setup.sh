@@ -21,8 +21,14 @@ command -v "$python" >/dev/null || fail "python3 is missing. Install it: sudo ap
   fail "Python 3.11 to 3.14 is needed, $("$python" --version) was found. Name another: make $kind PYTHON=python3.12"
 
 # Nothing to do if this kind was set up from exactly these files, with a Python that is still there.
-state=$({ sha256sum requirements.lock tests/requirements.lock pyproject.toml tools/setup.sh; "$python" -c 'import sys; print(sys.version, sys.base_prefix)'; pwd; } | sha256sum | cut -d' ' -f1)
-ready() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.ready-$1" 2>/dev/null)" = "$state" ]; }
+state() {
+  { sha256sum requirements.lock tests/requirements.lock pyproject.toml tools/setup.sh
+    "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
+    pwd
+  } | sha256sum | cut -d' ' -f1
+}
+now=$(state)
+ready() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.ready-$1" 2>/dev/null)" = "$now" ]; }
 ready "$kind" && exit 0
 [ "$kind" = book ] && ready test && exit 0
 
@@ -68,5 +74,5 @@ say "installing the packages of $lock (exact versions, checked by hash; a minute
   fail "the package could not be installed from $(pwd)."
 # The font cache is built once, here, not in every kernel.
 MPLCONFIGDIR="$venv/var/matplotlib" "$venv/bin/python" -c 'import matplotlib.font_manager' 2>/dev/null
-echo "$state" >"$venv/.ready-$kind"
+state >"$venv/.ready-$kind" # asked again: apt-get may have brought a newer Python
 say "ready"

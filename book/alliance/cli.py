@@ -15,7 +15,8 @@ from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see the README)."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
+        signal.signal(number, _interrupt)
     try:
         return options.run(options)
     except AllianceError as failure:
