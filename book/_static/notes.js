@@ -77,7 +77,13 @@ document.addEventListener("DOMContentLoaded", () => {
   document.addEventListener("click", (event) => {
     if (open && !open.note.contains(event.target) && !event.target.closest("a.fact")) hide();
   });
-  addEventListener("scroll", (event) => open && !open.note.contains(event.target) && hide(), { passive: true, capture: true });
+  // The note stays with its number while the page moves, and goes when the number leaves the screen.
+  addEventListener("scroll", (event) => {
+    if (!open || open.note.contains(event.target)) return;
+    const { top, bottom } = open.link.getBoundingClientRect();
+    if (bottom < 0 || top > innerHeight) hide();
+    else place(open.note, open.link);
+  }, { passive: true, capture: true });
   // A link into a folded table opens it.
   const unfold = () => document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("details")?.setAttribute("open", "");
   addEventListener("hashchange", unfold);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -184,5 +185,6 @@ def _open(options) -> int:
         address = f"http://127.0.0.1:{server.server_port}/"
         print(f"Serving {folder} at {address} (Ctrl-C ends it)", flush=True)
         webbrowser.open(address)
-        server.serve_forever()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
     return OK

@@ -73,6 +73,21 @@ def test_hover_shows_where_a_number_comes_from(book, open_page):
     assert not note.is_visible()
 
 
+def test_the_note_stays_with_its_number_while_the_page_scrolls(book, open_page):
+    page = open_page(book.html / "economics.html")
+    number = page.locator("a.fact[data-note='note-economics-trade-total']").first
+    number.hover()
+    note = page.locator("#note-economics-trade-total")
+    before = note.bounding_box()["y"] - number.bounding_box()["y"]
+    page.evaluate("window.scrollBy(0, 40)")
+    page.wait_for_timeout(100)
+    assert note.is_visible()
+    assert note.bounding_box()["y"] - number.bounding_box()["y"] == pytest.approx(before, abs=2)
+    page.evaluate("window.scrollBy(0, 5000)")
+    page.wait_for_timeout(100)
+    assert not note.is_visible()
+
+
 def test_the_keyboard_opens_and_closes_it(book, open_page):
     page = open_page(book.html / "economics.html")
     number = page.locator("a.fact[data-note='note-economics-trade-total']").first

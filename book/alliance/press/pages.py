@@ -113,7 +113,16 @@ def render_note(book: Book, fact: dict) -> str:
         for i in fact["inputs"][:NOTE_INPUTS]
     ]
     home = f"{fact['id'].split('.')[0]}.html"
-    return book.render("note", fact=fact, anchor=anchor(fact["id"]), inputs=inputs, more=max(0, len(fact["inputs"]) - NOTE_INPUTS), home_page=home)
+    definitions = dict.fromkeys(f"{name.split('.')[1]} = {formula}" for name, formula in fact["definitions"].items())
+    return book.render(
+        "note",
+        fact=fact,
+        definitions=list(definitions),
+        anchor=anchor(fact["id"]),
+        inputs=inputs,
+        more=max(0, len(fact["inputs"]) - NOTE_INPUTS),
+        home_page=home,
+    )
 
 
 def _number(translator, node) -> str:
