@@ -148,16 +148,16 @@ class Chapter:
     def finding(self, key: str, confidence: str, facts: Iterable[str]) -> None:
         """State how sure a sentence is, as far as its sources allow.
 
-        One source alone, or state media alone, is low confidence by rule, whatever ``confidence`` says.
+        A finding is as sure as its weakest fact: one that rests on one source, or on state media alone, is low
+        confidence by rule, whatever ``confidence`` says.
         """
         ids = tuple(f"{self.name}.{k}" for k in facts)
         missing = [i for i in ids if i not in self._facts]
         if missing:
             raise AllianceError(f'Finding "{key}" names facts that do not exist: {", ".join(missing)}.')
-        sources = dict.fromkeys(s for i in ids for s in self._facts[i].quantity.sources)
-        limit = words.ceiling(sources, {s: self.package.sources[s]["tier"] for s in sources})
-        if words.CONFIDENCE.index(confidence) > words.CONFIDENCE.index(limit):
-            confidence = limit
+        tiers = {s: row["tier"] for s, row in self.package.sources.items()}
+        limits = [words.ceiling(self._facts[i].quantity.sources, tiers) for i in ids]
+        confidence = min(confidence, *limits, key=words.CONFIDENCE.index)
         self._findings[f"{self.name}.{key}"] = Finding(f"{self.name}.{key}", confidence, ids)
 
     # exhibits

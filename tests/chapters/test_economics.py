@@ -132,10 +132,21 @@ def test_findings_on_one_source_or_on_state_media_are_low(book):
     by_id = book.facts()
     assert len(record["findings"]) >= 6
     for finding in record["findings"]:
-        cells = [c for f in finding["facts"] for c in by_id[f]["inputs"]]
-        sources = {c["source"] for c in cells} | {s for c in cells for s in c["other_sources"]}
-        if len(sources) == 1 or {tiers[s] for s in sources} == {"state media"}:
-            assert finding["confidence"] == "low", finding["id"]
+        for fact in finding["facts"]:
+            cells = by_id[fact]["inputs"]
+            sources = {c["source"] for c in cells} | {s for c in cells for s in c["other_sources"]}
+            if len(sources) == 1 or {tiers[s] for s in sources} == {"state media"}:
+                assert finding["confidence"] == "low", finding["id"]
+    assert {f["id"]: f["confidence"] for f in record["findings"]} == {
+        "economics.trade": "high",
+        "economics.balance": "moderate",
+        "economics.forecast": "moderate",
+        "economics.outcome": "high",
+        "economics.crude": "high",
+        "economics.gas": "low",
+        "economics.yuan": "low",
+        "economics.statements": "low",
+    }
 
 
 def test_the_ceiling_of_confidence():

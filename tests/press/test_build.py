@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,15 @@ def test_diff_says_in_words_what_moved(book, tmp_path):
     assert "economics.trade_total: 244.8 → 260.0 (+6.2%)" in done.stdout
     assert "verdict on trade-250: contradicted → supported" in done.stdout
     assert book.run("diff", book.out, book.out).returncode == 0
+
+
+def test_a_chapter_runs_by_hand_and_leaves_nothing_behind(pair, tmp_path):
+    """As in JupyterLab: from ``book/``, without the press; what it shows there is a figure, not a directive alone."""
+    before = snapshot(pair.root)
+    command = [sys.executable, "-m", "papermill", "small.ipynb", str(tmp_path / "small.ipynb"), "--no-progress-bar"]
+    environment = pair.environment({"PYTHONDONTWRITEBYTECODE": "1"})
+    subprocess.run(command, cwd=pair.root / "book", env=environment, check=True, capture_output=True)
+    assert snapshot(pair.root) == before
+    executed = json.loads((tmp_path / "small.ipynb").read_text(encoding="utf-8"))
+    shown = [o["data"] for c in executed["cells"] for o in c.get("outputs", []) if "data" in o]
+    assert any("<svg" in "".join(data.get("text/html", "")) for data in shown)
