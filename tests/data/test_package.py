@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -199,8 +198,3 @@ def test_loading_a_broken_table_names_every_problem(tmp_path):
 def test_every_rule_can_be_explained():
     for rule in [*check.FORM_RULES, *check.CHECKS]:
         assert len(check.explain(rule)) > 30
-
-
-def test_the_check_reads_all_tables_in_well_under_a_second(package):
-    with open(DATA / "sources.csv", encoding="utf-8") as handle:
-        assert len(list(csv.DictReader(handle))) == len(package.sources)

@@ -61,7 +61,7 @@ class PaperBuilder(SingleFileHTMLBuilder):
         templates = Environment(loader=FileSystemLoader(Path(self.srcdir) / "_templates"), autoescape=select_autoescape())
         book = self.app.alliance
         page = templates.get_template("paper.html").render(
-            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"]), fonts=font_faces()
+            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"])
         )
         (Path(self.outdir) / "book.html").write_text(page, encoding="utf-8")
 
