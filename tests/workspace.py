@@ -116,9 +116,6 @@ def small_project(target: Path, chapters: tuple[str, ...] = ("small",)) -> Works
     (workspace.root / "book" / "index.md").write_text("# Small book\n\nTrade: {fact}`" + chapters[0] + ".total`.\n", encoding="utf-8")
     toc = "format: jb-book\nroot: index\nchapters:\n" + "".join(f"  - file: {c}\n" for c in (*chapters, "sources"))
     (workspace.root / "_toc.yml").write_text(toc, encoding="utf-8")
-    claims = workspace.root / "data" / "claims.csv"
-    lines = claims.read_text(encoding="utf-8").splitlines(keepends=True)
-    claims.write_text("".join(lines[:2]), encoding="utf-8")
     return workspace
 
 

@@ -38,7 +38,7 @@ class Exhibit:
 
 
 class Chapter:
-    """The open record of one chapter.
+    """The open record of one chapter; the chapter's measures are facts of it from the start.
 
     Parameters
     ----------
@@ -58,14 +58,19 @@ class Chapter:
         self._exhibits: dict[str, dict] = {}
         self._claims: list[dict] = []
         self._reads: set[str] = {"sources"}
+        self._loads: set[str] = set()
         self._cited: set[str] = set()
         figures.style()
+        for key, row in self.package.measures.items():
+            if row["chapter"] == name:
+                self._publish(words.measured(row, self.measure(key)))
 
     # data
 
     def load(self, table: str, beyond: bool = False) -> pd.DataFrame:
         """A table as a DataFrame, up to the focus year unless ``beyond``; recalled values are blank."""
         self._reads.add(table)
+        self._loads.add(table)
         frame = self.package.table(table).frame()
         time = self.package.resources[table].get("time")
         if time and not beyond:
@@ -83,6 +88,11 @@ class Chapter:
         table = self.package.table(frame.attrs["table"])
         keys = frame[table.key_columns].to_dict("records")
         return [self.value(table.name, column, **key) for key in keys]
+
+    def measure(self, name: str) -> Quantity:
+        """The value of a measure of ``measures.csv``, with its provenance."""
+        self._reads |= {"measures", *self.package.tables_of(name)}
+        return self.package.measure(name)
 
     # facts, guards, findings
 
@@ -107,24 +117,16 @@ class Chapter:
             quantity = replace(quantity, unit=unit)
         if not quantity.known:
             text = words.NOT_AVAILABLE
-        fact = Fact(f"{self.name}.{key}", label, text or words.plain(quantity, digits), quantity)
-        if fact.id in self._facts:
-            raise AllianceError(f'Fact "{fact.id}" is made twice in the chapter; give one of them another name.')
         if quantity.known and not quantity.inputs:
-            raise AllianceError(f'Fact "{fact.id}" has no row of the data behind it. Compute it from chapter.value(...).')
-        words.require_publishable(fact)
-        self._facts[fact.id] = fact
-        self._cited.update(quantity.sources)
+            raise AllianceError(f'Fact "{self.name}.{key}" has no row of the data behind it. Compute it from chapter.value(...).')
+        self._publish(Fact(f"{self.name}.{key}", label, text or words.plain(quantity, digits), quantity))
 
     def phrase(self, key: str, text: str, label: str, *because: Quantity) -> None:
         """Publish computed words, with the quantities that decided them."""
         inputs = tuple(dict.fromkeys(c for q in because for c in q.inputs))
         unknown = any(not q.known for q in because)
         about = Quantity(None, "words", inputs, "; ".join(q.expression for q in because))
-        fact = Fact(f"{self.name}.{key}", label, words.NOT_AVAILABLE if unknown else text, about)
-        words.require_publishable(fact)
-        self._facts[fact.id] = fact
-        self._cited.update(about.sources)
+        self._publish(Fact(f"{self.name}.{key}", label, words.NOT_AVAILABLE if unknown else text, about))
 
     def event(self, key: str, table: str, column: str, label: str, **row) -> None:
         """Publish a date that stands in a table, written out: "2 September 2025"."""
@@ -135,10 +137,7 @@ class Chapter:
             raise AllianceError(f'Event "{key}": table {table} has no row {row}.')
         cell = found.cell(record, column)
         date = Quantity(None, "date", (cell,), f"{column}[{', '.join(map(str, row.values()))}]")
-        fact = Fact(f"{self.name}.{key}", label, words.date(record[column]), date)
-        words.require_publishable(fact)
-        self._facts[fact.id] = fact
-        self._cited.update(date.sources)
+        self._publish(Fact(f"{self.name}.{key}", label, words.date(record[column]), date))
 
     def guard(self, key: str, condition: bool, meaning: str, *because: Quantity) -> None:
         """State a condition on which sentences depend; ``because`` lists quantities without which it is undecided."""
@@ -201,10 +200,10 @@ class Chapter:
         return Exhibit(_directive("report-table", self.name, key), preview)
 
     def claims(self) -> Exhibit:
-        """Judge this chapter's claims with its facts and publish the verdicts."""
-        self._reads.add("claims")
+        """Judge this chapter's claims and publish the verdicts."""
         rows = [r for r in self.package.table("claims").rows if r["chapter"] == self.name]
-        self._claims = [verdicts.judge(row, self._facts) for row in rows]
+        self._reads.add("claims")
+        self._claims = [verdicts.judge(row, self.package) for row in rows]
         self._cited.update(s for c in self._claims for s in c["sources"])
         shown = pd.DataFrame(self._claims)[["quote", "verdict", "why"]]
         return Exhibit(_directive("claims", self.name), shown.to_html(index=False))
@@ -220,11 +219,19 @@ class Chapter:
             "exhibits": list(self._exhibits.values()),
             "claims": self._claims,
             "reads": sorted(self._reads),
+            "loads": sorted(self._loads),
             "sources": cited,
         }
         self._write("record.json", json.dumps(record, ensure_ascii=False, indent=1))
 
     # helpers
+
+    def _publish(self, fact: Fact) -> None:
+        if fact.id in self._facts:
+            raise AllianceError(f'Fact "{fact.id}" is made twice in the chapter; give one of them another name.')
+        words.require_publishable(fact)
+        self._facts[fact.id] = fact
+        self._cited.update(fact.quantity.sources)
 
     def _require(self, key: str, **texts: str) -> None:
         empty = [name for name, text in texts.items() if not text.strip()]

@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--format", choices=["text", "json"], default="text")
     sub.add_argument("--explain", metavar="RULE", help="say what a rule demands")
 
+    command("describe", _describe, "write data/datapackage.json from the descriptions beside the tables")
+
     sub = command("verify", _verify, "compare the facts of this build with the committed golden edition")
     sub.add_argument("--out", metavar="DIR", help="output folder (default: _build)")
 
@@ -136,6 +138,14 @@ def _check(options) -> int:
         errors = sum(p.severity == "error" for p in problems)
         print(f"{errors} errors, {len(problems) - errors} warnings." if problems else "The data keep every rule.")
     return BAD_INPUT if any(p.severity == "error" for p in problems) else OK
+
+
+def _describe(options) -> int:
+    from alliance import describe
+    from alliance.data import DATA
+
+    print(f"Wrote {describe.write(DATA)}.")
+    return OK
 
 
 def _verify(options) -> int:

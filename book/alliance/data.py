@@ -7,14 +7,17 @@ from the formulas that ``datapackage.json`` states. ``Package.value`` returns on
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from alliance import formulas
+from alliance.formulas import FormulaError
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
-from alliance.quantity import Cell, Quantity
+from alliance.quantity import Cell, Quantity, combine
 from alliance.reader import Row, Sheet, read_sheet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,21 +45,27 @@ class Table:
     def key_columns(self) -> list[str]:
         return self.description["schema"]["primaryKey"]
 
-    @property
+    @functools.cached_property
     def derived(self) -> dict[str, dict]:
         """Descriptions (``title``, ``unit``, ``formula``) of the derived columns, by name."""
         return {d["name"]: d for d in self.description.get("derived", [])}
 
-    @property
+    @functools.cached_property
     def measures(self) -> list[str]:
         """Names of the columns that hold quantities, primary and derived."""
-        primary = [f["name"] for f in self.description["schema"]["fields"] if f["type"] == "number"]
-        return primary + list(self.derived)
+        return [name for name, f in self.fields.items() if "unit" in f or "unitColumn" in f] + list(self.derived)
 
-    def unit(self, column: str) -> str:
-        if column in self.derived:
-            return self.derived[column].get("unit", "")
-        return next(f for f in self.description["schema"]["fields"] if f["name"] == column).get("unit", "")
+    @functools.cached_property
+    def fields(self) -> dict[str, dict]:
+        """Field descriptors of the primary columns, by name."""
+        return {f["name"]: f for f in self.description["schema"]["fields"]}
+
+    def unit(self, column: str, row: dict | None = None) -> str:
+        """The unit of a measure; where a column of the table states it, that of the row."""
+        described = self.derived.get(column) or self.fields[column]
+        if "unitColumn" in described:
+            return (row or {}).get(described["unitColumn"]) or ""
+        return described.get("unit", "")
 
     def key_of(self, row: dict) -> tuple:
         return tuple(row[c] for c in self.key_columns)
@@ -73,6 +82,14 @@ class Table:
         position = self._index.get(tuple(key[c] for c in self.key_columns))
         return None if position is None else self.rows[position]
 
+    def find_shown(self, key: str) -> dict | None:
+        """The row whose key reads so, its parts separated by semicolons: ``"2024;Russia"``."""
+        return self._shown_index.get(key)
+
+    @functools.cached_property
+    def _shown_index(self) -> dict[str, dict]:
+        return {";".join(self.shown_key(row).values()): row for row in self.rows}
+
     def quantity(self, row: dict | None, column: str) -> Quantity:
         """The value of ``column`` in ``row`` with its provenance; missing if the row is None."""
         if column not in self.measures:
@@ -80,21 +97,21 @@ class Table:
         if row is None:
             return Quantity(None, self.unit(column), expression=column)
         label = f"{column}[{', '.join(self.shown_key(row).values())}]"
-        if column in self.derived:
+        if column in self.derived and column not in row:
             formula = self.derived[column]["formula"]
-            result = _evaluate(self, row, ast.parse(formula, mode="eval").body)
-            formulas = ((f"{self.name}.{column}", formula), *result.formulas)
-            return Quantity(result.value, self.unit(column), result.inputs, label, formulas)
+            result = formulas.evaluate(formulas.parse(formula), _RowScope(self, row))
+            definitions = ((f"{self.name}.{column}", formula), *result.formulas)
+            return Quantity(result.value, self.unit(column), result.inputs, label, definitions)
         if row[column] is None:
-            return Quantity(None, self.unit(column), expression=label)
-        return Quantity(row[column], self.unit(column), (self.cell(row, column),), label)
+            return Quantity(None, self.unit(column, row), expression=label)
+        return Quantity(row[column], self.unit(column, row), (self.cell(row, column),), label)
 
     def cell(self, row: dict, column: str) -> Cell:
         """One primary value with its place and its sources."""
         others = (row.get("other_source_ids") or "").split(";")
         sources = tuple(s for s in [row.get("source_id"), *others] if s)
         key = tuple(self.shown_key(row).items())
-        return Cell(self.name, key, column, row[column], sources, row.get("evidence") or "read")
+        return Cell(self.name, key, column, row[column], sources, row.get("evidence") or "read", row.get("locator"))
 
     def frame(self, recalled: bool = False):
         """All rows as a DataFrame, derived columns included.
@@ -120,6 +137,29 @@ class Table:
         return frame
 
 
+class _RowScope:
+    """What a derived column's formula can name: columns of its row, and neighbours of the row."""
+
+    def __init__(self, table: Table, row: dict):
+        self.table, self.row = table, row
+
+    def name(self, name: str) -> Quantity:
+        return self.table.quantity(self.row, name)
+
+    def item(self, table: str, key: tuple, column: str) -> Quantity:
+        raise FormulaError(f"the formula of a derived column knows its own table only, not {table}")
+
+    def call(self, node: ast.Call) -> Quantity:
+        key = {c: self.row[c] for c in self.table.key_columns}
+        if node.func.id == "previous":
+            key["year"] = self.row["year"] - 1
+        elif node.func.id == "within":
+            key |= {k.arg: formulas.constant(k.value) for k in node.keywords}
+        else:
+            raise FormulaError(f"there is no function {node.func.id} in the formula of a derived column")
+        return self.table.quantity(self.table.find(**key), node.args[0].id)
+
+
 class Package:
     """The data package at ``path``, with an optional overlay folder whose files replace or extend tables."""
 
@@ -130,6 +170,7 @@ class Package:
         self.resources = {r["name"]: r for r in self.descriptor["resources"]}
         self._sheets: dict[str, Sheet] = {}
         self._tables: dict[str, Table] = {}
+        self._measured: dict[str, Quantity | None] = {}
 
     def _read_descriptor(self) -> dict:
         file = self.path / "datapackage.json"
@@ -201,12 +242,132 @@ class Package:
         found = self.table(table)
         return found.quantity(found.find(**key), column)
 
+    def supposing(self, table: str, row: dict, column: str, value: float, source: str) -> Package:
+        """A package in which one cell holds another value, said by another source; everything else is shared.
+
+        The cell may be of a derived column: its formula is then set aside for this row.
+        """
+        other = copy.copy(self)
+        changed = self.table(table)
+        rows = [r | {column: value, "source_id": source, "other_source_ids": None} if r is row else r for r in changed.rows]
+        other._tables = self._tables | {table: Table(table, changed.description, rows, changed.lines, changed.digest)}
+        other._measured = {}
+        return other
+
+    # measures: named formulas over the tables
+
+    @functools.cached_property
+    def measures(self) -> dict[str, dict]:
+        """Rows of the table of measures, by id."""
+        return {row["id"]: row for row in self.table("measures").rows} if "measures" in self.resources else {}
+
+    def measure(self, name: str) -> Quantity:
+        """The value of a measure with its provenance.
+
+        Raises
+        ------
+        FormulaError
+            If there is no such measure, or its formula names a table, column or measure that does not exist.
+        """
+        if name not in self._measured:
+            if name not in self.measures:
+                raise FormulaError(f'there is no measure "{name}"')
+            self._measured[name] = None
+            row = self.measures[name]
+            found = self.evaluate(row["formula"])
+            self._measured[name] = replace(found, unit=row["unit"]) if row["unit"] else found
+        if self._measured[name] is None:
+            raise FormulaError(f'measure "{name}" is defined by itself')
+        return self._measured[name]
+
+    @functools.cached_property
+    def disagreements(self) -> list[dict]:
+        """Numeric disagreements between sources, each with the ``row`` of the cell that the book uses."""
+        if "disagreements" not in self.resources:
+            return []
+        known = [d for d in self.table("disagreements").rows if d["table"] in self.resources]
+        return [d | {"row": self.table(d["table"]).find_shown(d["key"])} for d in known if isinstance(d["other_value"], float)]
+
+    def evaluate(self, formula: str) -> Quantity:
+        """The value of any formula in the language of measures."""
+        return formulas.evaluate(formulas.parse(formula), _MeasureScope(self))
+
+    def tables_of(self, *measures: str) -> set[str]:
+        """Tables that these measures read, by themselves or through others."""
+        found: set[str] = set()
+        for name in measures:
+            tables, others = formulas.names(self.measures[name]["formula"])
+            found |= tables | self.tables_of(*others)
+        return found
+
     @functools.cached_property
     def sources(self) -> dict[str, dict]:
         return {row["id"]: row for row in self.table("sources").rows}
 
     def problems_of_form(self) -> list[Problem]:
         return [p for name in self.resources for p in self.sheet(name).problems]
+
+
+class _MeasureScope:
+    """What the formula of a measure can name: other measures, values of tables, and rows that fulfil conditions."""
+
+    def __init__(self, package: Package):
+        self.package = package
+
+    def name(self, name: str) -> Quantity:
+        return self.package.measure(name)
+
+    def item(self, table: str, key: tuple, column: str) -> Quantity:
+        found = self._table(table)
+        if len(key) != len(found.key_columns):
+            raise FormulaError(f"table {table} has the key ({', '.join(found.key_columns)})")
+        row = found.find(**dict(zip(found.key_columns, key, strict=True)))
+        if column in found.measures:
+            return found.quantity(row, column)
+        self._require(found, column)
+        kind = "date" if found.fields[column].get("partialDate") else "words"
+        if row is None or row[column] is None:
+            return Quantity(None, kind, expression=column)
+        return Quantity(None, kind, (found.cell(row, column),), f"{column}[{', '.join(found.shown_key(row).values())}]")
+
+    def call(self, node: ast.Call) -> Quantity:
+        function = node.func.id
+        if function == "count":
+            table, column = self._table(node.args[0].id), None
+        elif function in formulas.AGGREGATES and isinstance(node.args[0], ast.Attribute):
+            table, column = self._table(node.args[0].value.id), node.args[0].attr
+        else:
+            raise FormulaError(f"there is no function {function} in the formula of a measure")
+        conditions = [formulas.condition(argument, self) for argument in node.args[1:]]
+        for name, _, _ in conditions:
+            self._require(table, name)
+        rows = [row for row in table.rows if row.get("evidence") != "recalled" and all(holds(row) for _, holds, _ in conditions)]
+        where = f" where {', '.join(words for _, _, words in conditions)}" if conditions else ""
+        if column is None:
+            shown = table.key_columns[0]
+            return Quantity(float(len(rows)), "count", tuple(table.cell(row, shown) for row in rows), f"rows of {table.name}{where}")
+        self._require(table, column)
+        return self._aggregate(function, table, column, rows, f"{function} {column} of {table.name}{where}")
+
+    def _aggregate(self, function: str, table: Table, column: str, rows: list[dict], words: str) -> Quantity:
+        if column in table.measures:
+            known = [q for row in rows if (q := table.quantity(row, column)).known]
+            return combine(formulas.AGGREGATES[function], known, words)
+        rows = [row for row in rows if row[column] is not None]
+        if not rows:
+            return Quantity(None, "date", expression=words)
+        chosen = formulas.AGGREGATES[function](rows_of := [row[column] for row in rows])
+        cells = (table.cell(rows[rows_of.index(chosen)], column),)
+        return Quantity(float(chosen), "year", cells, words) if isinstance(chosen, int) else Quantity(None, "date", cells, words)
+
+    def _table(self, name: str) -> Table:
+        if name not in self.package.resources:
+            raise FormulaError(f'there is no table "{name}"')
+        return self.package.table(name)
+
+    def _require(self, table: Table, column: str) -> None:
+        if column not in table.fields and column not in table.derived:
+            raise FormulaError(f'table {table.name} has no column "{column}"; it has {", ".join([*table.fields, *table.derived])}')
 
 
 def typed(text: str, kind: str) -> float | int | str | None:
@@ -249,39 +410,3 @@ def load(name: str, data_dir: str | None = None, recalled: bool = False):
         If the table breaks the canonical grammar.
     """
     return package(overlay=data_dir).table(name).frame(recalled)
-
-
-def _evaluate(table: Table, row: dict, node: ast.expr) -> Quantity:
-    """Evaluate a formula of the data package for one row.
-
-    Formulas know the columns of their table, ``+ - * /``, numbers, and three functions: ``coalesce(a, b)`` (the first
-    that is known), ``previous(column)`` (a year before) and ``within(column, other="value")`` (the row that differs in
-    that key column only).
-    """
-    if isinstance(node, ast.Constant):
-        return Quantity(float(node.value), expression=f"{node.value:g}")
-    if isinstance(node, ast.Name):
-        return table.quantity(row, node.id)
-    if isinstance(node, ast.BinOp):
-        a, b = _evaluate(table, row, node.left), _evaluate(table, row, node.right)
-        operations = {ast.Add: a.__add__, ast.Sub: a.__sub__, ast.Mult: a.__mul__, ast.Div: a.__truediv__}
-        return operations[type(node.op)](b)
-    if isinstance(node, ast.Call):
-        return _call(table, row, node)
-    raise ValueError(f"formula of {table.name} holds {ast.dump(node)}")
-
-
-def _call(table: Table, row: dict, node: ast.Call) -> Quantity:
-    function = node.func.id
-    if function == "coalesce":
-        options = [_evaluate(table, row, argument) for argument in node.args]
-        return next((o for o in options if o.known), options[-1])
-    column = node.args[0].id
-    key = {c: row[c] for c in table.key_columns}
-    if function == "previous":
-        key["year"] = row["year"] - 1
-    elif function == "within":
-        key |= {k.arg: k.value.value for k in node.keywords}
-    else:
-        raise ValueError(f"formula of {table.name} calls {function}")
-    return table.quantity(table.find(**key), column)

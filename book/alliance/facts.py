@@ -121,6 +121,21 @@ def listing(items: Iterable[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
+def measured(row: dict, quantity: Quantity) -> Fact:
+    """The fact that a row of ``measures.csv`` defines, with its computed quantity."""
+    texts = {
+        "number": lambda: plain(quantity, row["digits"] or 0),
+        "count": lambda: count(round(quantity.value)),
+        "change": lambda: direction(quantity, row["digits"] or 0),
+        "year": lambda: f"{quantity.value:.0f}",
+        "date": lambda: date(quantity.inputs[0].value),
+        "words": lambda: str(quantity.inputs[0].value),
+    }
+    missing = not quantity.known and not (quantity.unit in ("date", "words") and quantity.inputs)
+    text = NOT_AVAILABLE if missing else texts[row["print"]]()
+    return Fact(f"{row['chapter']}.{row['id']}", row["label"], text, quantity)
+
+
 def ceiling(sources: Iterable[str], tiers: dict[str, str]) -> str:
     """The highest confidence that the sources allow: low if there is only one, or if all are state media."""
     sources = list(sources)

@@ -38,6 +38,7 @@ class Problem:
     message: str
     remedy: str
     severity: str = "error"
+    cell: tuple[str, str, str] | None = None  # table, key and column, as exceptions.csv names them
 
     def __str__(self) -> str:
         place = self.file + (f", line {self.line}" if self.line else "") + (f", column {self.column}" if self.column else "")
@@ -45,7 +46,7 @@ class Problem:
         return f"{place}: {self.message}{seen}. {self.remedy} [{self.rule}]"
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        return {k: v for k, v in asdict(self).items() if k != "cell"}
 
 
 class DataError(AllianceError):

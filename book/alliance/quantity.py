@@ -22,6 +22,7 @@ class Cell:
     value: float | str | None
     sources: tuple[str, ...]
     evidence: str
+    locator: str | None = None  # where in the main source the value stands
 
     def as_dict(self) -> dict:
         return {
@@ -31,6 +32,7 @@ class Cell:
             "value": self.value,
             "source": self.sources[0] if self.sources else None,
             "other_sources": list(self.sources[1:]),
+            "locator": self.locator,
             "evidence": self.evidence,
         }
 

@@ -228,7 +228,7 @@ def test_text_from_data_is_harmless(tmp_path, open_page):
     lines = (workspace.root / annual).read_text(encoding="utf-8").splitlines()
     for i, line in enumerate(lines):
         if line.startswith("2023,"):
-            lines[i] = f"2023,110.97,129.14,,26.3,{quoted['formula']},teller-2024-01-12,,read,{quoted['roles']}"
+            lines[i] = f"2023,110.97,129.14,,26.3,{quoted['formula']},teller-2024-01-12,,,read,{quoted['roles']}"
     (workspace.root / annual).write_text("\n".join(lines) + "\n", encoding="utf-8")
     workspace.edit(
         "data/sources.csv", "Trade turnover between Russia and China reached a record $240 billion", '"' + EVIL["script"].replace('"', '""') + '"'

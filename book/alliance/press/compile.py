@@ -13,9 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pybtex.database import BibliographyData, Entry, Person
+
 from alliance.claims import VERDICTS
 from alliance.data import digest_of
-from alliance.press.project import Project
+from alliance.press.project import SHARED_TABLES, Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
@@ -32,6 +34,8 @@ CLAIM_COLUMNS = (
     "outcome",
     "confidence",
     "decided_by",
+    "robust",
+    "flips",
     "why",
     "sources",
     "checked",
@@ -80,7 +84,7 @@ def compile_book(project: Project, executed: dict[str, Path], folder: Path, page
 def gather(project: Project, executed: dict[str, Path]) -> dict:
     """Everything the pages need to know: the chapters' records, the sources, terms and tables they use, the edition."""
     records = {c: json.loads((f / "record.json").read_text(encoding="utf-8")) for c, f in executed.items()}
-    read = sorted({t for r in records.values() for t in r["reads"]} - {"sources", "claims"})
+    read = sorted({t for r in records.values() for t in r["reads"]} - set(SHARED_TABLES))
     tables = {t: project.package.resources[t] | {"rows": len(project.package.table(t).rows)} for t in read}
     cited = sorted({s for r in records.values() for s in r["sources"]} | {s for t in read for s in _sources_of(project, t)})
     rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
@@ -237,19 +241,36 @@ def _collect(project: Project, executed: dict[str, Path], book: dict, folder: Pa
     claims = [{k: v for k, v in c.items() if k != "why_parts"} for r in book["chapters"].values() for c in r["claims"]]
     write_json(html / "claims.json", claims)
     (html / "claims.csv").write_text(_claims_csv(claims), encoding="utf-8")
+    (html / "downloads").mkdir(exist_ok=True)
+    (html / "downloads" / "references.bib").write_text(references(book["sources"]), encoding="utf-8")
     (folder / "executed").mkdir()
     for chapter, source in executed.items():
         shutil.copyfile(source / "notebook.ipynb", folder / "executed" / f"{chapter}.ipynb")
         shutil.copyfile(source / "record.json", folder / "executed" / f"{chapter}.json")
         if (source / "downloads").is_dir():
             shutil.copytree(source / "downloads", html / "downloads" / chapter)
-    for name in (*book["tables"], "sources", "claims"):
+    for name in (*book["tables"], *SHARED_TABLES, "disagreements"):
         table = project.package.resources[name]
         target = html / "downloads" / "tables" / f"{name}.csv"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(table_csv(project, name, table), encoding="utf-8")
     shutil.rmtree(folder / "sphinx")
     shutil.rmtree(folder / "stage")
+
+
+def references(sources: dict[str, dict]) -> str:
+    """The sources as a BibTeX file."""
+    entries = {}
+    for name, source in sources.items():
+        fields = {"title": source["title"], "note": f"{source['tier']}; looked up {source['checked']}"}
+        if source["url"]:
+            fields["url"] = source["url"]
+        if source["published"]:
+            fields |= dict(zip(("year", "month"), source["published"].split("-"), strict=False))
+        if source["language"]:
+            fields["langid"] = source["language"]
+        entries[name] = Entry("misc", fields=fields, persons={"author": [Person(last=f"{{{source['publisher']}}}")]})
+    return BibliographyData(entries).to_string("bibtex")
 
 
 def write_json(file: Path, thing) -> None:
@@ -276,8 +297,10 @@ def _claims_csv(claims: list[dict]) -> str:
 
 
 def _claim_cell(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
-        return ";".join(value)
+        return ";".join(f"{v['what']} → {v['verdict']}" if isinstance(v, dict) else v for v in value)
     return "" if value is None else guarded(str(value)) if isinstance(value, str) else f"{value:g}"
 
 

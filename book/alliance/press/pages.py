@@ -26,6 +26,9 @@ NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"
 RULE_NAMES = {
     "within": "equal within a tolerance",
     "at_least": "reaches a stated level",
+    "at_most": "keeps below a stated level",
+    "grew": "grew from before to after",
+    "still": "reaches a stated level now, or only did before",
     "largest": "exceeds all others",
     "worded_or_meant": "fits as worded, or only as it must be meant",
     "estimate": "equal to the plan when made, and to the outcome, within a tolerance",
@@ -109,6 +112,7 @@ def render_note(book: Book, fact: dict) -> str:
             "value": i["value"],
             "publisher": book.publisher(i["source"]) if i["source"] else "",
             "published": book.sources[i["source"]]["published"] if i["source"] else "",
+            "locator": i["locator"],
         }
         for i in fact["inputs"][:NOTE_INPUTS]
     ]
@@ -378,7 +382,7 @@ class Catalogue(Typeset):
 
 class Rows(Typeset):
     def html(self, book):
-        hidden = {"source_id", "other_source_ids", "evidence", "note"}
+        hidden = {"source_id", "other_source_ids", "locator", "evidence", "note"}
         groups: dict[str, list] = {}
         for r in book.rows:
             row = r["row"]
@@ -390,6 +394,7 @@ class Rows(Typeset):
                 "cells": values,
                 "sources": sources,
                 "evidence": row.get("evidence", "read"),
+                "locator": row.get("locator"),
                 "note": row.get("note"),
             }
             groups.setdefault(r["table"], []).append(entry)

@@ -18,6 +18,7 @@ from alliance.problems import BAD_INPUT, AllianceError
 
 DEFAULT_YEAR = 2024
 FOCUS_YEARS = range(2021, 2026)
+SHARED_TABLES = ("sources", "claims", "measures")  # of which a chapter uses some rows
 CACHE_ENTRIES = 12  # executed versions kept of each chapter
 
 
@@ -91,7 +92,6 @@ class Project:
         """Everything that decides what a chapter that reads these tables and sources computes."""
         package = {k: v for k, v in self.inputs.items() if k.startswith("book/alliance/")}
         rows = [self.package.sources.get(s) for s in sources]
-        claims = [r for r in self.package.table("claims").rows if r["chapter"] == chapter] if "claims" in tables else None
         known = [t for t in tables if t in self.package.resources]
         return {
             "notebook": self.inputs[f"book/{chapter}.ipynb"],
@@ -99,10 +99,16 @@ class Project:
             "lock": self.inputs["requirements.lock"],
             "python": platform.python_version(),
             "parameters": self.parameters,
-            "tables": {t: self.package.digest(t) for t in known if t not in ("sources", "claims")},
-            "claims": digest_of(claims),
+            "tables": {t: self.package.digest(t) for t in known if t not in SHARED_TABLES},
+            "claims": digest_of(self._judged_by(chapter, known)) if "claims" in tables else None,
             "sources": digest_of(rows),
         }
+
+    def _judged_by(self, chapter: str, tables: list[str]) -> list:
+        """The chapter's claims and measures, and the disagreements about tables that it reads."""
+        package = self.package
+        own = [[r for r in package.table(t).rows if r["chapter"] == chapter] for t in ("claims", "measures")]
+        return [*own, [{k: v for k, v in d.items() if k != "row"} for d in package.disagreements if d["table"] in tables]]
 
     def cache_entries(self, chapter: str) -> list[Path]:
         """Executed versions of a chapter, newest first."""

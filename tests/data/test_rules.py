@@ -1,0 +1,157 @@
+"""The rules of the data: each refuses what it is for, names the place, and passes what is right."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from alliance import check, describe
+from alliance.data import DATA, Package
+from alliance.rules import RULES
+
+
+def overlay(folder: Path, **tables: str) -> Package:
+    folder.mkdir(exist_ok=True)
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return Package(overlay=folder)
+
+
+def text_of(table: str) -> str:
+    return (DATA / Package().resources[table]["path"]).read_text(encoding="utf-8")
+
+
+def problems_after(folder: Path, table: str, old: str, new: str) -> list:
+    text = text_of(table)
+    assert text.count(old), f"{old!r} does not stand in {table}"
+    return check.check(overlay(folder / "mine", **{table: text.replace(old, new, 1)}))
+
+
+BROKEN = [
+    ("source", "trade_annual", "bne-2025-01-13", "bne-2025-13-01", "Add it to sources.csv"),
+    ("source", "crude_imports", "2024,Russia,108.47,2.17,62.59,,1,1,ubn-2025", "2024,Russia,108.47,2.17,62.59,,1,1,", "mark the row as recalled"),
+    ("key", "trade_annual", "2023,110.97", "2024,110.97", "Keep one"),
+    ("printed", "trade_annual", "2007,28.48,19.67,48.2", "2007,28.48,19.67,84.2", "Correct the printed value"),
+    ("printed", "trade_annual", ",-6.9,GACC", ",6.9,GACC", "Correct the printed value"),
+    ("year-to-date", "trade_monthly", "2024-07,ytd,61.64,75.03", "2024-07,ytd,31.64,75.03", "Correct this row"),
+    ("year-to-date", "trade_annual", "2024,115.49,129.32", "2024,15.49,129.32", "full year"),
+    ("parts", "crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64", "Correct the part"),
+    ("jump", "trade_annual", "2024,115.49", "2024,115490", "factor of a thousand"),
+    ("mirror", "power_of_siberia", "2023,delivered,22.73", "2023,delivered,27.73", "Correct one of the two"),
+    ("dates", "gas_projects", "2025-09-02", "2035-09-02", "vintage"),
+    ("tier", "sources", "2025-01-13,,press", "2025-01-13,,research", "tier_rules.csv"),
+    ("measure", "measures", "trade_annual[2023].total_usd_bn", "trade_annual[2023].total", "Correct the formula"),
+    ("measure", "measures", "trade_annual[2023].total_usd_bn", "trade_anual[2023].total_usd_bn", "Correct the formula"),
+    ("claim", "claims", "within,trade_2023,", "within,trade_2032,", "measures.csv"),
+    ("claim", "claims", "forecast_high;trade_2024,,,", "forecast_high;trade_2024,,,supported", "the verdict is computed"),
+    ("exception", "exceptions", "jump,crude_imports,2020;United States", "jump,crude_imports,2021;Atlantis", "Correct or remove"),
+]
+
+
+@pytest.mark.parametrize(("rule", "table", "old", "new", "remedy"), BROKEN)
+def test_a_rule_refuses_and_says_what_to_do(tmp_path, rule, table, old, new, remedy):
+    found = [p for p in problems_after(tmp_path, table, old, new) if p.rule == rule]
+    assert found
+    assert any(remedy in f"{p.message} {p.remedy}" for p in found)
+    assert all(p.line for p in found)
+
+
+def test_all_problems_are_reported_at_once(tmp_path):
+    package = overlay(
+        tmp_path / "mine",
+        trade_annual=text_of("trade_annual").replace("2023,110.97", "2024,110.97"),
+        crude_imports=text_of("crude_imports").replace("2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64"),
+        claims=text_of("claims").replace("within,trade_2023,", "within,trade_2032,"),
+    )
+    assert {"key", "parts", "claim"} <= {p.rule for p in check.check(package)}
+
+
+def test_a_printed_rate_only_warns(tmp_path):
+    package = overlay(tmp_path / "mine", trade_annual=text_of("trade_annual").replace("110.97,129.14,,26.3", "110.97,129.14,,24"))
+    assert {p.severity for p in check.check(package)} == {"warning"}
+    assert [p.rule for p in check.require_valid(package)] == ["printed"]
+
+
+def test_an_exception_excuses_exactly_its_cell_and_is_named_when_idle(tmp_path):
+    lines = text_of("exceptions").splitlines(keepends=True)
+    without = [line for line in lines if "2020;United States" not in line]
+    found = check.check(overlay(tmp_path / "mine", exceptions="".join(without)))
+    assert [(p.rule, p.column) for p in found] == [("jump", "mt")]
+    idle = "".join([*lines, "jump,trade_annual,2023,published_total_usd_bn,for no reason\n"])
+    found = check.check(overlay(tmp_path / "mine", exceptions=idle))
+    assert [(p.rule, p.severity) for p in found] == [("exception", "warning")]
+
+
+def test_a_country_under_another_name_is_refused_with_the_name_meant(tmp_path):
+    package = Package()
+    table = next(t for t in package.resources if any(f.get("country") for f in package.table(t).fields.values()))
+    assert table
+    found = problems_after(tmp_path, "countries", "\nRussia,RUS,", "\nRussian Federation,RUS,")
+    assert {p.rule for p in found} >= {"country"}
+    found = problems_after(tmp_path, "countries", "\nRussia,RUS,", "\nRussia,RUZ,")
+    assert [(p.rule, p.value) for p in found] == [("country", "RUZ")]
+
+
+def test_every_rule_can_be_explained():
+    for rule in [*check.FORM_RULES, *RULES]:
+        assert len(check.explain(rule)) > 30
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    shutil.copytree(DATA, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def append(file: Path, line: str) -> None:
+    with open(file, "a", encoding="utf-8") as handle:
+        handle.write(line + "\n")
+
+
+def test_a_new_row_says_that_its_source_is_missing(copy):
+    append(copy / "economics" / "trade_annual.csv", "2027,100,120,,,GACC,office-2028-01,,,read,")
+    found = check.check(Package(copy))
+    assert {(p.rule, p.value) for p in found if p.severity == "error"} == {("source", "office-2028-01"), ("dates", "2027")}
+
+
+def test_a_new_source_says_that_no_row_cites_it_and_which_tier_is_due(copy):
+    append(copy / "sources.csv", "tass-2027-01,Trade of 2026,TASS,https://example.org/t,2027-01-10,,press,,2027-01,")
+    found = {(p.rule, p.severity) for p in check.check(Package(copy))}
+    assert found == {("source-unused", "warning"), ("tier", "error")}
+
+
+def test_a_new_claim_says_which_measures_and_sentence_it_lacks(copy):
+    append(
+        copy / "claims.csv",
+        "new-claim,economics,no-such-sentence,Trade,some words,A claim,5,percent,within,no_such_measure,,1,,,,low,It is {another_one}.,,2026-11",
+    )
+    found = {(p.rule, p.value) for p in check.check(Package(copy))}
+    assert found == {("claim", "no-such-sentence"), ("claim", "no_such_measure"), ("claim", "another_one")}
+
+
+def test_a_changed_description_asks_for_a_new_package(copy):
+    tables = copy / "economics" / "tables.toml"
+    tables.write_text(tables.read_text(encoding="utf-8").replace("China-Russia goods trade by year", "Trade"), encoding="utf-8")
+    assert [p.rule for p in check.check(Package(copy))] == ["description"]
+    describe.write(copy)
+    assert check.check(Package(copy)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('title = "China-Russia goods trade by year"\n', "", "table trade_annual: title missing"),
+        ('[[table]]\nname = "trade_annual"', '[[table]\nname = "trade_annual"', "not valid TOML"),
+        ('{ name = "china_exports_usd_bn", title = "China\'s exports to Russia" }', '"china_exports_usd_bn"', "has no title"),
+    ],
+)
+def test_a_broken_description_is_named_with_its_file_and_table(copy, old, new, words):
+    tables = copy / "economics" / "tables.toml"
+    text = tables.read_text(encoding="utf-8")
+    assert old in text
+    tables.write_text(text.replace(old, new, 1), encoding="utf-8")
+    found = [p for p in check.check(Package(copy)) if p.rule == "description"]
+    assert len(found) == 1
+    assert words in found[0].message
+    assert "tables.toml" in found[0].message

@@ -1,0 +1,115 @@
+"""Damage one number of one table at a time, and see who notices: a check, the facts and exhibits of a chapter, or nobody."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from alliance import check, figures
+from alliance.chapter import OUTPUT
+from alliance.data import Package
+from workspace import ROOT
+
+KINDS = ("factor ten", "sign", "neighbour's value")
+REFUSED, WARNED, VISIBLE, UNSEEN = "refused", "warned", "visible", "unseen"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    table: str
+    key: str
+    column: str
+    kind: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.table}, {self.key}: {self.column} {self.old} → {self.new} ({self.kind})"
+
+
+class Chapter:
+    """A chapter run in this process, again and again, with other data; figures are not drawn to files."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name, self.folder = name, folder
+        self.package = Package()
+        notebook = nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4)
+        self.code = [c.source for c in notebook.cells if c.cell_type == "code" and "parameters" not in c.metadata.get("tags", [])]
+        self.baseline = self.run("")
+
+    def run(self, data_dir: str) -> str:
+        """What the chapter publishes with an overlay: its record and the data of its exhibits, as one text."""
+        out = self.folder / "out"
+        os.environ[OUTPUT] = str(out)
+        drawn, figures.to_svg = figures.to_svg, lambda figure: ""
+        try:
+            space = {"focus_year": 2024, "data_dir": data_dir}
+            for cell in self.code:
+                exec(compile(cell, self.name, "exec"), space)
+        finally:
+            figures.to_svg = drawn
+            del os.environ[OUTPUT]
+        record = json.loads((out / "record.json").read_text(encoding="utf-8"))
+        kept = {k: record[k] for k in ("facts", "claims", "guards", "exhibits")}
+        return json.dumps(kept) + "".join(f.read_text(encoding="utf-8") for f in sorted((out / "downloads").iterdir()))
+
+    def cells(self) -> list[tuple[str, int, str]]:
+        """What the chapter reads: every value of the tables that it loads, and the single cells behind its facts."""
+        record = json.loads((self.folder / "out" / "record.json").read_text(encoding="utf-8"))
+        loaded = [self.package.table(name) for name in record["loads"]]
+        found = {(t.name, i, c) for t in loaded for i, row in enumerate(t.rows) for c in row}
+        for cell in (cell for fact in record["facts"] for cell in fact["inputs"]):
+            table = self.package.table(cell["table"])
+            row = table.find_shown(";".join(cell["key"].values()))
+            found.add((table.name, next(i for i, r in enumerate(table.rows) if r is row), cell["column"]))
+        return sorted((t, i, c) for t, i, c in found if self._counts(t, self.package.table(t).rows[i], c))
+
+    def mutations(self, seed: int) -> Iterator[Mutation]:
+        """Random ones of these values, one at a time."""
+        chance = random.Random(seed)
+        cells = self.cells()
+        while True:
+            table, position, column = chance.choice(cells)
+            kind = chance.choice(KINDS)
+            rows = self.package.sheet(table).rows
+            old = rows[position].fields[column]
+            near = [r.fields[column] for r in rows[max(0, position - 1) : position + 2] if r.fields[column] not in ("", old)]
+            if (kind == "neighbour's value" and not near) or float(old) == 0:
+                continue
+            new = {"factor ten": f"{float(old) * 10:.10g}", "sign": f"-{old}".replace("--", ""), "neighbour's value": near and chance.choice(near)}
+            key = ";".join(self.package.table(table).shown_key(self.package.table(table).rows[position]).values())
+            yield Mutation(table, key, column, kind, old, new[kind])
+
+    def _counts(self, table: str, row: dict, column: str) -> bool:
+        described = self.package.table(table)
+        return column in described.measures and "evidence" in row and row[column] is not None and row["evidence"] == "read"
+
+    def fate(self, mutation: Mutation, name: str) -> str:
+        """Who notices: REFUSED by a check, WARNED of by one, VISIBLE in facts or exhibits, or UNSEEN."""
+        overlay = self.folder / name
+        overlay.mkdir()
+        (overlay / f"{mutation.table}.csv").write_text(self._mutated(mutation), encoding="utf-8")
+        severities = {p.severity for p in check.check(Package(overlay=overlay))}
+        if "error" in severities:
+            return REFUSED
+        if self.run(str(overlay)) != self.baseline:
+            return VISIBLE
+        return WARNED if severities else UNSEEN
+
+    def _mutated(self, mutation: Mutation) -> str:
+        table = self.package.table(mutation.table)
+        columns = list(table.fields)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        for row, typed in zip(self.package.sheet(mutation.table).rows, table.rows, strict=True):
+            hit = ";".join(table.shown_key(typed).values()) == mutation.key
+            writer.writerow([mutation.new if hit and c == mutation.column else row.fields[c] for c in columns])
+        return text.getvalue()
