@@ -34,9 +34,4 @@ def at(table: Table, position: int, column: str, value, rule_id: str, message: s
     return Problem(file, line, column, shown, rule_id, message, remedy, severity, (table.name, key, column))
 
 
-def listed(text: str | None) -> list[str]:
-    """Parts of a field that holds several, separated by semicolons."""
-    return [part for part in (text or "").split(";") if part]
-
-
 from alliance.rules import record, tables  # noqa: E402, F401  (importing them registers their rules)

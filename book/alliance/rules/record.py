@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from alliance import describe
-from alliance.claims import NEEDS, REVIEW, placeholders
+from alliance.claims import NEEDS, REVIEW, listed, measures_of
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
-from alliance.rules import RULES, at, listed, rule
+from alliance.rules import RULES, at, rule
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 
@@ -125,7 +125,7 @@ def _others(formula: str) -> set[str]:
 
 def _measures_of(row: dict) -> set[str]:
     alternatives = {part for pair in listed(row["alternatives"]) for part in pair.split("=")}
-    return {*listed(row["measures"]), *placeholders(row["explanation"]), *alternatives}
+    return {*measures_of(row), *alternatives}
 
 
 @rule("claim")

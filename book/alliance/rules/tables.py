@@ -98,7 +98,10 @@ def _before(a: str, b: str) -> bool:
 
 @rule("formula")
 def derived_columns(package, tables):
-    """The formula of every derived column can be evaluated for every row."""
+    """The formula of every derived column can be evaluated: it names columns of its table and adds what has one unit.
+
+    Tried on the first row, since a formula that fails does so on all of them.
+    """
     for table in tables.values():
         for column, described in table.derived.items():
             try:
