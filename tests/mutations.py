@@ -46,19 +46,24 @@ class Chapter:
 
     def run(self, data_dir: str) -> str:
         """What the chapter publishes with an overlay: its record and the data of its exhibits, as one text."""
+        record = self.record(data_dir)
+        kept = {k: record[k] for k in ("facts", "claims", "guards", "exhibits")}
+        downloads = sorted((self.folder / "out" / "downloads").iterdir())
+        return json.dumps(kept) + "".join(f.read_text(encoding="utf-8") for f in downloads)
+
+    def record(self, data_dir: str = "", focus_year: int = 2024) -> dict:
+        """The record of the chapter, run with an overlay or in another focus year."""
         out = self.folder / "out"
         os.environ[OUTPUT] = str(out)
         drawn, figures.to_svg = figures.to_svg, lambda figure: ""
         try:
-            space = {"focus_year": 2024, "data_dir": data_dir}
+            space = {"focus_year": focus_year, "data_dir": data_dir}
             for cell in self.code:
                 exec(compile(cell, self.name, "exec"), space)
         finally:
             figures.to_svg = drawn
             del os.environ[OUTPUT]
-        record = json.loads((out / "record.json").read_text(encoding="utf-8"))
-        kept = {k: record[k] for k in ("facts", "claims", "guards", "exhibits")}
-        return json.dumps(kept) + "".join(f.read_text(encoding="utf-8") for f in sorted((out / "downloads").iterdir()))
+        return json.loads((out / "record.json").read_text(encoding="utf-8"))
 
     def cells(self) -> list[tuple[str, int, str]]:
         """What the chapter reads: every value of the tables that it loads, and the single cells behind its facts."""
@@ -93,9 +98,7 @@ class Chapter:
 
     def fate(self, mutation: Mutation, name: str) -> str:
         """Who notices: REFUSED by a check, WARNED of by one, VISIBLE in facts or exhibits, or UNSEEN."""
-        overlay = self.folder / name
-        overlay.mkdir()
-        (overlay / f"{mutation.table}.csv").write_text(self._mutated(mutation), encoding="utf-8")
+        overlay = self.overlay(name, {mutation.table: {(mutation.key, mutation.column): mutation.new}})
         severities = {p.severity for p in check.check(Package(overlay=overlay))}
         if "error" in severities:
             return REFUSED
@@ -103,13 +106,23 @@ class Chapter:
             return VISIBLE
         return WARNED if severities else UNSEEN
 
-    def _mutated(self, mutation: Mutation) -> str:
-        table = self.package.table(mutation.table)
+    def overlay(self, name: str, edits: dict[str, dict[tuple[str, str], str]]) -> Path:
+        """A folder with copies of tables in which single values are others: ``{table: {(key, column): value}}``."""
+        folder = self.folder / name
+        folder.mkdir()
+        for table, values in edits.items():
+            (folder / f"{table}.csv").write_text(self._edited(table, values), encoding="utf-8")
+        return folder
+
+    def _edited(self, name: str, values: dict[tuple[str, str], str]) -> str:
+        table = self.package.table(name)
         columns = list(table.fields)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        for row, typed in zip(self.package.sheet(mutation.table).rows, table.rows, strict=True):
-            hit = ";".join(table.shown_key(typed).values()) == mutation.key
-            writer.writerow([mutation.new if hit and c == mutation.column else row.fields[c] for c in columns])
+        left = dict(values)
+        for row, typed in zip(self.package.sheet(name).rows, table.rows, strict=True):
+            key = ";".join(table.shown_key(typed).values())
+            writer.writerow([left.pop((key, c), row.fields[c]) for c in columns])
+        assert not left, f"{name} has no such cell: {list(left)}"
         return text.getvalue()
