@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 import pytest
 from workspace import Workspace, copy_project, small_project
 
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory) -> Workspace:
-    """The real book, built once; tests only read it."""
-    workspace = copy_project(tmp_path_factory.mktemp("book") / "project")
-    workspace.build()
+    """The real book, built once for all processes of the run; tests only read it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with open(folder / "book.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        workspace = Workspace(folder / "book")
+        if not workspace.html.exists():
+            copy_project(workspace.root).build()
     return workspace
 
 

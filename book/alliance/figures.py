@@ -82,6 +82,17 @@ def direct_label(axes, x, y, text, colour, dx=4, dy=0, **options):
     return axes.annotate(text, (x, y), (dx, dy), textcoords="offset points", color=colour, va="center", weight="semibold", **options)
 
 
+def spread(heights, gap: float) -> list[float]:
+    """Heights for labels of points at ``heights``, in the same order, moved apart to at least ``gap``."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed: list[float] = []
+    for i in order:
+        placed.append(max(heights[i], placed[-1] + gap) if placed else heights[i])
+    shift = sum(p - heights[i] for p, i in zip(placed, order, strict=True)) / max(1, len(order))
+    at = dict(zip(order, placed, strict=True))
+    return [at[i] - shift for i in range(len(heights))]
+
+
 def whole_years(axes, years) -> None:
     """Ticks on whole years, at most eight of them, the last year always among them."""
     first, last = int(min(years)), int(max(years))

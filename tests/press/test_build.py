@@ -49,6 +49,13 @@ def test_everything_the_contract_names_is_published(book):
         assert (book.html / "downloads" / "economics" / f"{exhibit['key']}.csv").stat().st_size > 100
 
 
+def test_cells_show_exhibits_and_nothing_else(book):
+    for file in (book.out / "executed").glob("*.ipynb"):
+        for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                assert "text/markdown" in output.get("data", {}), f"{file.stem} {cell['id']}: {str(output)[:200]}"
+
+
 def test_the_run_record_names_inputs_versions_parameters_and_times(book):
     run = book.run_record()
     assert run["parameters"] == {"focus_year": 2024}

@@ -301,6 +301,21 @@ class Guards(SphinxTransform):
                     span += nodes.inline("", f" [{mark}: {guard['meaning']}]", classes=["guard-mark"])
 
 
+class OneFoldForCode(SphinxTransform):
+    """Put the code of cells that show nothing into the next cell's fold: a line a figure, not a line a cell."""
+
+    default_priority = 450
+
+    def apply(self, **options):
+        for cell in [c for c in self.document.findall(nodes.container) if "cell" in c["classes"]]:
+            following = cell.next_node(descend=False, siblings=True)
+            shows = any("cell_output" in part["classes"] for part in cell.children)
+            if shows or not isinstance(following, nodes.container) or "cell" not in following["classes"]:
+                continue
+            following.children[0].insert(0, cell.children[0].children)
+            cell.parent.remove(cell)
+
+
 # directives
 
 
@@ -489,6 +504,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", tidy_theme)
     app.add_transform(Guards)
+    app.add_transform(OneFoldForCode)
     app.add_node(fact_reference, html=(visit_fact, depart_fact))
     app.add_node(fact_notes, html=(visit_notes, None))
     app.add_node(native_name, html=(visit_native, depart_native))
