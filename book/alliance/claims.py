@@ -194,7 +194,7 @@ def _other_measures(row: dict, package: Package) -> Iterator[Trial]:
         name, _, other = pair.partition("=")
         if package.measure(other).known:
             swapped = ";".join(other if m == name else m for m in listed(row["measures"]))
-            what = f"{package.measures[other]['label']}, instead of {package.measures[name]['label']}"
+            what = f"“{package.measures[other]['label']}” in place of “{package.measures[name]['label']}”"
             yield {"kind": "measure", "what": what, "value": package.measure(other).value}, decide(row | {"measures": swapped}, package)
 
 

@@ -344,7 +344,9 @@ class _MeasureScope:
         rows = [row for row in table.rows if row.get("evidence") != "recalled" and all(holds(row) for _, holds, _ in conditions)]
         where = f" where {', '.join(words for _, _, words in conditions)}" if conditions else ""
         if column is None:
-            shown = table.key_columns[0]
+            # What a reader wants to see of a counted row is what made it count, not its name or its day.
+            telling = [name for name, _, _ in conditions if name not in (table.description.get("time"), *table.key_columns)]
+            shown = telling[-1] if telling else table.key_columns[0]
             return Quantity(float(len(rows)), "count", tuple(table.cell(row, shown) for row in rows), f"rows of {table.name}{where}")
         self._require(table, column)
         return self._aggregate(function, table, column, rows, f"{function} {column} of {table.name}{where}")

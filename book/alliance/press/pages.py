@@ -109,7 +109,7 @@ def render_note(book: Book, fact: dict) -> str:
         {
             "anchor": row_anchor(i["table"], i["key"]),
             "place": f"{i['table']}, {', '.join(i['key'].values())}: {i['column']}",
-            "value": i["value"],
+            "value": f"{i['value']:.10g}" if isinstance(i["value"], float) else i["value"],
             "publisher": book.publisher(i["source"]) if i["source"] else "",
             "published": book.sources[i["source"]]["published"] if i["source"] else "",
             "locator": i["locator"],
