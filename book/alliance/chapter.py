@@ -74,8 +74,9 @@ class Chapter:
         frame = self.package.table(table).frame()
         time = self.package.resources[table].get("time")
         if time and not beyond:
-            # A text is no later than the focus year if its first four digits are.
-            frame = frame[frame[time].astype(str).str[:4].astype(int) <= self.focus_year]
+            # A text is no later than the focus year if its first four digits are; a row without a time is of all times.
+            years = pd.to_numeric(frame[time].astype(str).str[:4], errors="coerce")
+            frame = frame[~(years > self.focus_year)]
         return frame.reset_index(drop=True)
 
     def value(self, table: str, column: str, **key) -> Quantity:
@@ -239,8 +240,8 @@ class Chapter:
             raise AllianceError(f'Exhibit "{key}" lacks its {", ".join(empty)}.')
 
     def _exhibit(self, kind: str, key: str, title: str, unit: str, data: pd.DataFrame, note: str) -> dict:
-        if f"{kind}:{key}" in self._exhibits:
-            raise AllianceError(f'There are two {kind}s named "{key}"; give one of them another name.')
+        if any(record["key"] == key for record in self._exhibits.values()):
+            raise AllianceError(f'There are two exhibits named "{key}"; give one of them another name, as their data share a file.')
         sources = [s for cell in data["source_id"].dropna() for s in str(cell).split(";")] if "source_id" in data else []
         if not sources:
             raise AllianceError(f'The data of {kind} "{key}" name no source; keep the column source_id.')
