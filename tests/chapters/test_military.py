@@ -110,7 +110,7 @@ def test_the_ends_of_an_interval_leave_the_tails_they_promise(book, key, starts)
 
 def test_rates_by_definition_are_told_with_their_intervals(book):
     record = json.loads((book.out / "executed" / "military.json").read_text(encoding="utf-8"))
-    rows = {row[0]: row[1:] for e in record["exhibits"] if (e["kind"], e["key"]) == ("table", "rates") for row in e["rows"]}
+    rows = {row[0]: row[1:] for e in record["exhibits"] if (e["kind"], e["key"]) == ("table", "rates_told") for row in e["rows"]}
     assert len(rows) >= 10
     # Exact intervals of the counts 14 and 11 (Garwood 1936): 7.65 to 23.49 and 5.49 to 19.68.
     assert rows["all exercises"][:2] == [
