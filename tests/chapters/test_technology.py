@@ -152,5 +152,5 @@ LOGS = ("telecom", "sanctions", "smartphones", "semiconductors", "payment_system
 @pytest.mark.parametrize("name", LOGS)
 def test_every_note_of_a_log_reaches_the_reader(book, name):
     downloads = (book.out / "html" / "downloads" / "technology").glob("*.csv")
-    shown = {row.get("note") for file in downloads for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())}
+    shown = {cell for file in downloads for row in csv.reader(file.read_text(encoding="utf-8").splitlines()) for cell in row}
     assert [r["note"] for r in table(name) if r["note"] and r["evidence"] == "read" and r["note"] not in shown] == []
