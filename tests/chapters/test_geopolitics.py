@@ -125,7 +125,7 @@ VERDICTS = {
     "veto-syria": "supported",
     "veto-north-korea": "supported",
     "veto-iran": "partly supported",
-    "allies": "not checkable",
+    "allies": "partly supported",
 }
 
 
