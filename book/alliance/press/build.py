@@ -105,9 +105,15 @@ def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
 
 
 def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool) -> tuple[dict[str, Path], dict[str, float]]:
-    """Executed version of each chapter, and the seconds that those executed now took."""
-    versions_ = {c: None if force else project.fresh(c) for c in chapters}
-    stale = [c for c, version in versions_.items() if version is None]
+    """Executed version of each chapter, and the seconds that those executed now took; digests come after the others."""
+    seconds: dict[str, float] = {}
+    for group in ([c for c in chapters if c not in project.digests], [c for c in chapters if c in project.digests]):
+        stale = [c for c in group if force or project.fresh(c) is None]
+        seconds |= _execute(project, stale, jobs, force)
+    return {c: project.fresh(c) for c in chapters}, seconds
+
+
+def _execute(project: Project, stale: list[str], jobs: int, force: bool) -> dict[str, float]:
     seconds: dict[str, float] = {}
     if stale:
         from alliance.press.execute import execute
@@ -117,7 +123,7 @@ def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool)
             _tell(f"{chapter}: {'forced' if force else 'stale (' + ', '.join(project.why_stale(chapter)) + ')'}")
         with Progress(stale) as progress:
             seconds = execute(project, stale, jobs, progress)
-    return {c: versions_[c] or project.fresh(c) for c in chapters}, seconds
+    return seconds
 
 
 def preview(project: Project, chapter: str, jobs: int) -> int:
@@ -131,7 +137,8 @@ def preview(project: Project, chapter: str, jobs: int) -> int:
         shutil.rmtree(project.work, ignore_errors=True)
         prepared = project.work / "edition"
         prepared.mkdir(parents=True)
-        executed, _ = execute_stale(project, [chapter], jobs, force=False)
+        needed = project.chapters if chapter in project.digests else [chapter]
+        executed, _ = execute_stale(project, needed, jobs, force=False)
         compile_book(project, executed, prepared, pages=[chapter])
         target = project.out / "preview"
         shutil.rmtree(target, ignore_errors=True)

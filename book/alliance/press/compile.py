@@ -103,6 +103,10 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
         "glossary": {row["id"]: row for row in project.package.table("glossary").rows},
         "tables": tables,
         "rows": rows,
+        "account": project.package.table("account").rows,
+        "claims": [{k: row[k] for k in ("id", "bullet")} for row in project.package.table("claims").rows],
+        "disagreements": _disagreements(project, rows),
+        "corrections": project.package.table("corrections").rows,
     }
 
 
@@ -123,6 +127,20 @@ def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:
                 known = {k: v for k, v in row.items() if v is not None}
                 rows.append({"table": table, "anchor": row_anchor(table, key), "key": key, "row": known})
     return rows
+
+
+def _disagreements(project: Project, rows: list[dict]) -> list[dict]:
+    """What other sources say of the rows that facts cite, widest gap first; the gap is in percent of the value used."""
+    cited = {(r["table"], tuple(r["key"].items())) for r in rows}
+    found = []
+    for d in project.package.disagreements:
+        table = project.package.table(d["table"])
+        if d["row"] is None or (d["table"], tuple(table.shown_key(d["row"]).items())) not in cited:
+            continue
+        numbers = d["used_value"] is not None and d["other_value"] is not None
+        gap = abs(d["other_value"] / d["used_value"] - 1) * 100 if numbers and d["used_value"] else None
+        found.append({k: v for k, v in d.items() if k != "row"} | {"gap": gap})
+    return sorted(found, key=lambda d: -1 if d["gap"] is None else d["gap"], reverse=True)
 
 
 def row_anchor(table: str, key: dict) -> str:
