@@ -92,7 +92,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     return {
         "edition": {
             "focus_year": project.year,
-            "date": max(r["vintage"] for r in tables.values()) if tables else None,
+            "date": max((r["vintage"] for r in tables.values() if "/" in r["path"]), default=None),  # not of the book's own lists
             "version": project.package.descriptor["version"],
             "data": digest_of(inputs)[:16],
             "pdf": project.pdf_name,

@@ -453,7 +453,9 @@ class Disagreements(Typeset):
     """Where sources disagree most about what the book prints."""
 
     def html(self, book, number):
-        return book.render("disagreements", rows=book.disagreements[: int(number)], total=len(book.disagreements))
+        shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else f"{d[f'{c}_value']:,.10g}" for c in ("used", "other")}
+        rows = [d | {c: show(d) for c, show in shown.items()} for d in book.disagreements[: int(number)]]
+        return book.render("disagreements", rows=rows, total=len(book.disagreements))
 
 
 class Corrections(Typeset):
@@ -572,7 +574,7 @@ def setup(app: Sphinx) -> dict:
         "report-table": Table,
         "claims": Claims,
         "all-claims": AllClaims,
-        "glossary": Glossary,
+        "terms": Glossary,
         "disagreements": Disagreements,
         "corrections": Corrections,
         "fact-table": FactTable,
