@@ -24,7 +24,7 @@ class Workspace:
         self.out = root / "_build"
         self.html = self.out / "html"
 
-    def run(self, *arguments: str, env: dict | None = None, timeout: float = 240) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, env: dict | None = None, timeout: float = 900) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "alliance", *map(str, arguments)]
         return subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, timeout=timeout)
 
