@@ -12,6 +12,7 @@ import pytest
 from workspace import CHAPTERS, ROOT
 
 CITED = re.compile(r"\{(?:fact|event)\}`([\w.]+)`")
+KEY_FIGURE = re.compile(r"(\w+\.\w+) \|")
 
 
 def rows(name: str) -> list[dict]:
@@ -39,7 +40,7 @@ def in_brief(chapter: str) -> set[str]:
 @pytest.mark.parametrize("page", ["index", "summary"])
 def test_cover_and_summary_print_what_the_chapters_say_in_brief(page):
     """A number of the cover or the summary is a fact of a chapter; the findings' numbers stand in that chapter's In brief."""
-    cited = {name for name in CITED.findall(prose(page)) if name.split(".")[0] in CHAPTERS}
+    cited = {name for pattern in (CITED, KEY_FIGURE) for name in pattern.findall(prose(page)) if name.split(".")[0] in CHAPTERS}
     assert len(cited) >= 20
     elsewhere = {name for name in cited if name not in in_brief(name.split(".")[0])}
     assert elsewhere <= {"economics.focus_year", "geopolitics.ga_same_2018", "limitations.west_times_2024", "economics.crude_change"}
