@@ -31,6 +31,11 @@ def commit(data: Path, files: dict[str, tuple[bytes | None, bytes]]) -> None:
     ----------
     data : the folder
     files : by path below it, the bytes that are there now (None where there is no file) and the new ones
+
+    Raises
+    ------
+    AllianceError
+        If a file no longer holds the bytes that are said to be there.
     """
     place = folder(data)
     shutil.rmtree(place, ignore_errors=True)
@@ -38,9 +43,14 @@ def commit(data: Path, files: dict[str, tuple[bytes | None, bytes]]) -> None:
     listed = []
     for number, (path, (old, new)) in enumerate(sorted(files.items())):
         _write(place / str(number), new)
-        listed.append({"path": path, "old": old and _hash(old), "new": _hash(new)})
+        listed.append({"path": path, "old": None if old is None else _hash(old), "new": _hash(new)})
+    stranger = _stranger(data, listed)
+    if stranger:
+        shutil.rmtree(place, ignore_errors=True)
+        raise AllianceError(f"{stranger} was changed while the update ran. Nothing was written; run it again.", BAD_INPUT)
     _write(place / "list.new", json.dumps(listed, indent=1).encode())
     os.replace(place / "list.new", place / LIST)
+    _sync(place)
     finish(data)
 
 
@@ -57,20 +67,24 @@ def finish(data: Path) -> None:
         return
     with contextlib.suppress(FileNotFoundError):  # another process finished it while we looked
         listed = json.loads((place / LIST).read_text(encoding="utf-8"))
-        _refuse_strangers(data, listed, place)
+        stranger = _stranger(data, listed)
+        if stranger:
+            remedy = f"Delete {place} to give the update up, or restore the file and run the command again."
+            raise AllianceError(f"An update of the data was interrupted, and {stranger} was changed since. {remedy}", BAD_INPUT)
         for number, entry in enumerate(listed):
             _replace(place / str(number), data / entry["path"])
         (place / LIST).unlink()
     shutil.rmtree(place, ignore_errors=True)
 
 
-def _refuse_strangers(data: Path, listed: list[dict], place: Path) -> None:
+def _stranger(data: Path, listed: list[dict]) -> Path | None:
+    """A file that holds neither the old nor the new bytes."""
     for entry in listed:
         file = data / entry["path"]
         now = _hash(file.read_bytes()) if file.exists() else None
         if now not in (entry["old"], entry["new"]):
-            remedy = f"Delete {place} to give the update up, or restore {file} and run the command again."
-            raise AllianceError(f"An update of the data was interrupted, and {file} was changed since. {remedy}", BAD_INPUT)
+            return file
+    return None
 
 
 def _replace(source: Path, target: Path) -> None:
@@ -78,6 +92,7 @@ def _replace(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     _write(temporary, source.read_bytes())
     os.replace(temporary, target)
+    _sync(target.parent)
 
 
 def _write(file: Path, content: bytes) -> None:
@@ -85,6 +100,15 @@ def _write(file: Path, content: bytes) -> None:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def _sync(directory: Path) -> None:
+    """Make names last through a power cut, as ``_write`` does for contents."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _hash(content: bytes) -> str:

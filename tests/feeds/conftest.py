@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from alliance.data import Package
 from alliance.feeds.update import Options, update
 from alliance.press.project import Project
 from offices import Comtrade, WorldBank
-from workspace import copy_project, tree_bytes
+from workspace import ROOT, tree_bytes
 
 
 @dataclass
@@ -46,10 +47,17 @@ class Desk:
         return sorted((self.out / "feeds" / feed).glob("*.body"))
 
 
+@pytest.fixture(autouse=True)
+def _straight(monkeypatch):
+    """To the local servers without a proxy, whatever the machine is set to."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 @pytest.fixture
 def desk(tmp_path, capsys, monkeypatch):
-    copied = copy_project(tmp_path / "project")
-    made = Desk(copied.root, capsys)
+    shutil.copytree(ROOT / "data", tmp_path / "project" / "data")
+    made = Desk(tmp_path / "project", capsys)
     monkeypatch.setenv("ALLIANCE_WORLDBANK_URL", made.bank.url)
     monkeypatch.setenv("ALLIANCE_COMTRADE_URL", made.comtrade.url)
     monkeypatch.setenv("ALLIANCE_FEED_PAUSE", "0")

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from alliance import check
 from alliance.data import Package
+from alliance.feeds import worldbank
+from alliance.feeds.fetch import FeedError, Fetcher
+from alliance.press.project import Project
+from offices import WorldBank
+from workspace import ROOT
 
 GDP, PEOPLE, RESEARCH = "NY.GDP.MKTP.CD", "SP.POP.TOTL", "GB.XPD.RSDV.GD.ZS"
 
@@ -82,9 +89,10 @@ def test_writing_changes_exactly_the_lines_that_differ(desk):
     assert {k: v.decode() for k, v in desk.bytes().items()} == after
 
 
-def test_rows_of_other_sources_stay_and_the_difference_is_told(desk):
+def test_a_value_goes_where_the_bank_s_own_rows_are_and_other_rows_stay(desk):
     desk.bank.values[RESEARCH, "CHN", 2023] = 2.61  # the table has 2.58, from the press
     desk.bank.values[RESEARCH, "RUS", 2018] = 0.98
+    desk.bank.values[GDP, "RUS", 1991] = 518_000_000_000  # before the IMF's series begins: a table of its own
     before = desk.bytes()["technology/rd_spending.csv"].decode()
     ran = desk.update(write=True)
     assert ran.code == 0, ran.err
@@ -92,11 +100,6 @@ def test_rows_of_other_sources_stay_and_the_difference_is_told(desk):
     after = desk.bytes()["technology/rd_spending.csv"].decode()
     (line,) = set(after.splitlines()) - set(before.splitlines())
     assert line == '2018,Russia,"research and development, share of GDP",,0.98,percent,world-bank-api,,,read,'
-
-
-def test_the_years_before_the_imf_s_series_are_kept_up_in_their_own_table(desk):
-    desk.bank.values[GDP, "RUS", 1991] = 518_000_000_000
-    ran = desk.update(write=True)
     assert "macro_1990_1991  changed 1991; Russia: 517.963 → 518 USD bn" in ran.out
     assert desk.package().value("macro_1990_1991", "gdp_usd_bn", year=1991, country="Russia").value == 518
     assert desk.package().value("macro_1990_1991", "population_mn", year=1991, country="Russia").value == 148.394
@@ -138,18 +141,39 @@ FOREIGN = {
 }
 
 
+@pytest.fixture(scope="module")
+def package():
+    return Package()
+
+
 @pytest.mark.parametrize("name", FOREIGN)
-def test_an_answer_of_another_form_is_refused_and_damages_nothing(desk, name):
+def test_an_answer_of_another_form_is_refused_and_kept_for_a_look(package, tmp_path, monkeypatch, name):
     spoil, words = FOREIGN[name]
-    desk.bank.spoil = spoil
-    before = desk.bytes()
+    bank = WorldBank(package.path)
+    bank.spoil = spoil
+    monkeypatch.setenv("ALLIANCE_WORLDBANK_URL", bank.url)
+    monkeypatch.setenv("ALLIANCE_FEED_PAUSE", "0")
+    with pytest.raises(FeedError, match=words) as caught:
+        worldbank.harvest(Fetcher("The World Bank", tmp_path), package, None, 2026)
+    assert caught.value.code == 6
+    assert "kept in" in str(caught.value) or name == "too few rows"
+    assert name == "too few rows" or list((tmp_path / "refused").glob("*.body"))
+    bank.close()
+
+
+def test_an_outage_or_a_changed_form_damages_nothing_and_breaks_no_build(desk):
+    for file in ("_config.yml", "_toc.yml", "requirements.lock"):
+        shutil.copy(ROOT / file, desk.root)
+    before, inputs = desk.bytes(), Project(desk.root, desk.out).inputs
+    desk.bank.faults = [(503, {}, b"")] * 4
+    desk.update(write=True)
+    desk.bank.spoil = rename("value", "obs_value")
     ran = desk.update(write=True)
     assert ran.code == 6
-    assert words in ran.err
     assert "Traceback" not in ran.err
     assert desk.bytes() == before
-    if "kept in" in ran.err:
-        assert list((desk.out / "feeds" / "worldbank" / "refused").glob("*.body"))
+    assert Project(desk.root, desk.out).inputs == inputs
+    assert not (desk.root / ".data-update").exists()
 
 
 def test_a_country_that_is_missing_as_a_whole_is_refused(desk):
@@ -199,10 +223,11 @@ def test_a_change_of_edition_between_two_pages_is_refused(desk):
 def test_data_with_problems_are_not_updated(desk):
     file = desk.data / "limitations" / "world_bank.csv"
     file.write_text(file.read_text(encoding="utf-8").replace("426.916", "NaN"), encoding="utf-8")
-    with pytest.raises(Exception, match="not a number") as caught:
-        desk.update(write=True)
-    assert caught.value.code == 2
-    assert desk.bank.asked == []
+    before = desk.bytes()
+    ran = desk.update(write=True)
+    assert ran.code == 2
+    assert "world_bank.csv, line 2, column value: not a number" in ran.err
+    assert desk.bytes() == before
 
 
 def test_the_repository_s_table_holds_only_rows_of_mirrors_that_were_read():

@@ -22,6 +22,7 @@ from alliance.press.publish import lock
 from alliance.problems import BAD_INPUT, OK, UNREACHABLE, AllianceError, DataError, Problem
 
 FEEDS = {feed.NAME: feed for feed in (worldbank, comtrade)}
+EARLIEST = 1990
 FEW = 3  # values that may be gone; beyond, no more than a tenth of the table's
 
 
@@ -57,19 +58,21 @@ def update(project: Project, names: list[str], options: Options) -> int:
     Raises
     ------
     AllianceError
-        If there is no such feed, or the data have problems before anything is asked.
+        If there is no such feed or year, or a build holds the output folder.
     """
     unknown = [name for name in names if name not in FEEDS]
     if unknown:
         raise AllianceError(f'There is no feed "{unknown[0]}". Feeds: {", ".join(FEEDS)}.', BAD_INPUT)
-    warnings = {str(p) for p in check.require_valid(Package(project.root / "data"))}
-    codes = [_guarded(project, FEEDS[name], options, warnings) for name in dict.fromkeys(names or FEEDS)]
+    today = datetime.date.today().year
+    if options.since is not None and not EARLIEST <= options.since < today:
+        raise AllianceError(f"--since {options.since}: the first year lies between {EARLIEST} and {today - 1}.", BAD_INPUT)
+    codes = [_guarded(project, FEEDS[name], options) for name in dict.fromkeys(names or FEEDS)]
     return next((code for code in (UNREACHABLE, BAD_INPUT) if code in codes), OK)
 
 
-def _guarded(project: Project, feed, options: Options, warnings: set[str]) -> int:
+def _guarded(project: Project, feed, options: Options) -> int:
     try:
-        _run(project, feed, options, warnings)
+        _run(project, feed, options)
     except (FeedError, DataError) as fault:
         if options.debug:
             raise
@@ -80,7 +83,7 @@ def _guarded(project: Project, feed, options: Options, warnings: set[str]) -> in
     return OK
 
 
-def _run(project: Project, feed, options: Options, warnings: set[str]) -> None:
+def _run(project: Project, feed, options: Options) -> None:
     package = Package(project.root / "data")
     year = datetime.date.today().year
     fetcher = Fetcher(feed.OFFICE, project.out / "feeds" / feed.NAME, feed.headers(), options.fresh)
@@ -96,7 +99,7 @@ def _run(project: Project, feed, options: Options, warnings: set[str]) -> None:
     if not made:
         print(f"{feed.NAME}: the tables are up to date.")
         return
-    files = _prepare(package, harvest, made, warnings, options.reason)
+    files = _prepare(package, harvest, made, options.reason)
     if not options.write:
         print(f"{feed.NAME}: the result would keep every rule. Nothing is written without --write.")
         return
@@ -123,13 +126,12 @@ def _refuse_loss(changes: list[Change], same: int, office: str) -> None:
 # the result, made and checked in a copy
 
 
-def _prepare(
-    package: Package, harvest: Harvest, changes: list[Change], warnings: set[str], reason: str | None
-) -> dict[str, tuple[bytes | None, bytes]]:
+def _prepare(package: Package, harvest: Harvest, changes: list[Change], reason: str | None) -> dict[str, tuple[bytes | None, bytes]]:
     """The files that differ, old and new bytes, of a copy of the data that holds the changes and keeps every rule.
 
     Warnings that were not there before are printed.
     """
+    warnings = {str(p) for p in check.require_valid(package)}
     with tempfile.TemporaryDirectory(prefix="alliance-") as folder:
         copy = Path(folder) / "data"
         shutil.copytree(package.path, copy)
