@@ -81,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("old", metavar="OLD", type=Path, help="output folder or facts.json")
     sub.add_argument("new", metavar="NEW", type=Path, help="output folder or facts.json")
 
+    sub = command("update", _update, "newer rows from offices with an open interface; writes only with --write")
+    sub.add_argument("feeds", nargs="*", metavar="FEED", help="worldbank, comtrade (default: all)")
+    sub.add_argument("--write", action="store_true", help="change the data, all or nothing, if the result keeps every rule")
+    sub.add_argument("--todo", action="store_true", help="list what is due, where it is published, and the columns to fill")
+    sub.add_argument("--since", type=int, metavar="YEAR", help="first year to ask for")
+    sub.add_argument("--fresh", action="store_true", help="ask again where an answer of the last day is there")
+    sub.add_argument("--reason", metavar="TEXT", help="why jumps that the rules refuse are right; written to exceptions.csv")
+
     sub = command("list", _list, "chapters, what each reads, whether it is stale and why")
     _inputs(sub)
 
@@ -166,6 +174,21 @@ def _diff(options) -> int:
 def _tell_difference(difference, same: str) -> int:
     print("\n".join(difference.lines()) if difference else same)
     return DIFFERENT if difference else OK
+
+
+def _update(options) -> int:
+    from alliance.feeds.update import FEEDS, Options, update
+
+    project = _project(options)
+    if options.todo:
+        import datetime
+
+        from alliance.feeds.todo import lines, tasks
+
+        fed = {table: name for name, feed in FEEDS.items() for table in feed.TABLES}
+        print("\n".join(lines(tasks(project.package, fed), datetime.date.today())))
+        return OK
+    return update(project, options.feeds, Options(options.write, options.since, options.fresh, options.reason, options.debug))
 
 
 def _list(options) -> int:

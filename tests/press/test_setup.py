@@ -152,6 +152,7 @@ def test_modules_import_only_what_stands_above_them():
     order = [
         "problems",
         "reader",
+        "journal",
         "quantity",
         "formulas",
         "data",
@@ -165,6 +166,7 @@ def test_modules_import_only_what_stands_above_them():
         "chapter",
         "editions",
         "press",
+        "feeds",
         "cli",
     ]
     package = ROOT / "book" / "alliance"
