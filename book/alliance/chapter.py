@@ -17,13 +17,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from alliance import claims as verdicts
-from alliance import facts as words
-from alliance import figures, tables
+from alliance import figures, tables, verdicts, words
 from alliance.data import ROOT, package
-from alliance.facts import Fact, Finding, Guard
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
+from alliance.words import Fact, Finding, Guard
 
 OUTPUT = "ALLIANCE_OUTPUT"  # set by the press: the folder for this chapter's record, figures and downloads
 RECORDS = "ALLIANCE_RECORDS"  # set by the press for a notebook that sums the others up: their records, as JSON
@@ -118,7 +116,7 @@ class Chapter:
         quantity : the number with its provenance
         label : what it is, in words a reader understands
         digits : decimals in print
-        text : what prints instead of the plain number (see ``alliance.facts`` for words)
+        text : what prints instead of the plain number (see ``alliance.words`` for words)
         unit : unit to state, if not the quantity's own
 
         Raises

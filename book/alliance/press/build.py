@@ -41,6 +41,7 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
     for warning in warnings:
         _tell(f"warning: {warning}")
     with publish.lock(project):
+        before = _published_before(project)
         edition = None if force else publish.stored_edition(project)
         if edition is None:
             with _disk_watched(project):
@@ -53,7 +54,30 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
         _boundary("publish")
         publish.publish(project, edition)
     _report(project)
+    _tell_changes(project, before)
     return OK
+
+
+def _published_before(project: Project):
+    """What readers saw until now, for telling what the build changed; None if there was nothing, or it cannot be read."""
+    from alliance.editions import read_edition
+
+    try:
+        return read_edition(project.current)
+    except AllianceError:
+        return None
+
+
+def _tell_changes(project: Project, before) -> None:
+    """Say on the terminal, and in ``changes.md`` outside the published pages, what moved against the build before."""
+    from alliance.editions import SHOWN, compare, read_edition
+
+    difference = compare(before, read_edition(project.current)) if before else None
+    if difference:
+        (project.out / "changes.md").write_text(f"# Against the build before\n\n{difference.markdown()}", encoding="utf-8")
+        _tell(f"Against the build before: {difference.summary()} See {project.out / 'changes.md'}.")
+        for line in difference.lines(SHOWN // 4):
+            _tell(f"  {line}")
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from pybtex.database import BibliographyData, Entry, Person
 
-from alliance.claims import VERDICTS
 from alliance.data import digest_of
+from alliance.editions import Edition, compare, latest_frozen, read_edition
 from alliance.press.project import SHARED_TABLES, Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
+from alliance.verdicts import VERDICTS
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
 CLAIM_COLUMNS = (
@@ -107,7 +108,19 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
         "claims": [{k: row[k] for k in ("id", "bullet")} for row in project.package.table("claims").rows],
         "disagreements": _disagreements(project, rows),
         "corrections": project.package.table("corrections").rows,
+        "since": _since_kept_edition(project, records),
     }
+
+
+def _since_kept_edition(project: Project, records: dict[str, dict]) -> dict | None:
+    """What moved since the last edition that is kept under ``data/editions/``."""
+    version = project.package.descriptor["version"]
+    kept = latest_frozen(project.root / "data" / "editions", version)
+    if kept is None:
+        return None
+    facts = {f["id"]: f for r in records.values() for f in r["facts"]}
+    claims = {c["id"]: c for r in records.values() for c in r["claims"]}
+    return {"edition": kept.name} | compare(read_edition(kept), Edition(facts, claims)).as_dict()
 
 
 def _sources_of(project: Project, table: str) -> set[str]:

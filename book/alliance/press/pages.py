@@ -17,8 +17,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from alliance.claims import SYMBOLS, VERDICTS
 from alliance.press.compile import STAGED, row_anchor
+from alliance.verdicts import SYMBOLS, VERDICTS
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Book:
         self.edition, self.chapters, self.sources = data["edition"], data["chapters"], data["sources"]
         self.glossary, self.tables, self.rows = data["glossary"], data["tables"], data["rows"]
         self.account, self.claim_order = data["account"], data["claims"]
-        self.disagreements, self.corrections = data["disagreements"], data["corrections"]
+        self.disagreements, self.corrections, self.since = data["disagreements"], data["corrections"], data["since"]
         self.facts = {f["id"]: f for r in self.chapters.values() for f in r["facts"]}
         self.guards = {g["id"]: g for r in self.chapters.values() for g in r["guards"]}
         self.findings = {f["id"]: f for r in self.chapters.values() for f in r["findings"]}
@@ -458,6 +458,13 @@ class Disagreements(Typeset):
         return book.render("disagreements", rows=rows, total=len(book.disagreements))
 
 
+class SinceKeptEdition(Typeset):
+    """What moved since the last kept edition."""
+
+    def html(self, book):
+        return book.render("since", since=book.since)
+
+
 class Corrections(Typeset):
     def html(self, book):
         return book.render("corrections", rows=sorted(book.corrections, key=lambda c: c["date"], reverse=True))
@@ -577,6 +584,7 @@ def setup(app: Sphinx) -> dict:
         "terms": Glossary,
         "disagreements": Disagreements,
         "corrections": Corrections,
+        "since-kept-edition": SinceKeptEdition,
         "fact-table": FactTable,
         "source-mix": SourceMix,
         "catalogue": Catalogue,

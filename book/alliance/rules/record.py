@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from alliance import describe
-from alliance.claims import NEEDS, REVIEW, listed, measures_of
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
 from alliance.rules import RULES, at, rule
+from alliance.verdicts import NEEDS, REVIEW, listed, measures_of
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 
