@@ -100,6 +100,8 @@ def _field(spec: str | dict, shared: dict, place: str) -> dict:
     if "title" not in spec:
         raise AllianceError(f"{place}: column {name} has no title.", BAD_INPUT)
     field = {"name": name, "type": "string" if kind in ("date", "flag", "country") else kind, "title": spec["title"]}
+    if "format" in spec:
+        field["format"] = spec["format"]
     if unit and kind in ("number", "integer"):
         field["unit"] = unit
     if "unit_column" in spec:
