@@ -17,6 +17,7 @@ from decimal import Decimal
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 MONTHS = {name.lower(): i for names in (calendar.month_name, calendar.month_abbr) for i, name in enumerate(names) if name}
 SERIALS = range(36526, 54789)  # a spreadsheet's days from 2000 to 2049
+DAYS = range(1500, 2101)  # years in which a date may lie; history is dated too
 EPOCH = datetime.date(1899, 12, 30)
 
 # Characters that a reader cannot see: controls, formats (zero-width, direction, soft hyphen, tags), separators of
@@ -33,7 +34,8 @@ MISSING = re.compile(r"(?i)nan|n\.?/?a\.?|#n/?a|#null!|null|none|nil|nd|n\.d\.|\
 SHEET_ERROR = re.compile(r"#[A-Z0-9/]+[!?]?|#{2,}")
 LOGICAL = re.compile(r"(?i)true|false|yes|no|истина|ложь|да|нет|[✓✔✗✘]")
 SCIENTIFIC = re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d{1,2}")
-SHEET_DATE = re.compile(r"(?i)\d{1,2}[-. ][a-z]{3,9}([-. ]\d{2,4})?|[a-z]{3,9}[-. ]\d{2,4}|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}( .*)?")
+MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+SHEET_DATE = re.compile(rf"(?i)\d{{1,2}}[-. ]{MONTH}([-. ]\d{{2,4}})?|{MONTH}[-. ]\d{{2,4}}|\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}( .*)?")
 
 NO_NUMBER = "Write a number with ASCII digits and a decimal point; put words into the note."
 EMPTY_MEANS_MISSING = "A missing value is an empty field, not a word or sign."
@@ -209,7 +211,8 @@ def _months(text: str) -> list[str]:
     name = next((MONTHS[w.lower()] for w in words if w.lower() in MONTHS), None)
     year = max((w for w in words if w.isdecimal()), key=len, default="")
     month = name or next((int(w) for w in words if w.isdecimal() and w != year), 0)
-    return [f"{year if len(year) == 4 else f'20{year}'}-{month:02d}"] if 1 <= month <= 12 and len(year) in (2, 4) else []
+    year = f"20{year}" if len(year) == 2 else year
+    return [f"{year}-{month:02d}"] if 1 <= month <= 12 and len(year) == 4 and int(year) in DAYS else []
 
 
 def _valid(parts: list[tuple]) -> list[datetime.date]:
@@ -219,7 +222,7 @@ def _valid(parts: list[tuple]) -> list[datetime.date]:
             found.append(datetime.date(int(year), int(month), int(day)))
         except ValueError:
             continue
-    return found
+    return [day for day in found if day.year in DAYS]
 
 
 def _day(serial: int) -> datetime.date:
@@ -245,8 +248,8 @@ def joined(cells: list[str]) -> tuple[int, str] | None:
 def near(name: str, known: list[str]) -> str | None:
     """The known name that was probably meant: in other letters, with other spaces, or nearly spelled so."""
     plain = _skeleton(name)
-    same = next((k for k in known if _skeleton(k) == plain), None)
-    return same or next(iter(difflib.get_close_matches(plain, known, n=1, cutoff=0.75)), None)
+    looks = {_skeleton(k): k for k in known}
+    return looks.get(plain) or next((looks[k] for k in difflib.get_close_matches(plain, looks, n=1, cutoff=0.75)), None)
 
 
 _TWINS = str.maketrans("аеорсухіјѕԁһкмтвнАВЕЗКМНОРСТУХІЈЅαονρτυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdhkmtbhABE3KMHOPCTYXIJSaovptuikABEZHIKMNOPTYX")
@@ -297,10 +300,13 @@ def kind_of(content: bytes) -> str | None:
 
 def encoding(content: bytes) -> str | None:
     """The encoding of text that is not UTF-8, guessed from the letters that it gives."""
+    western = re.findall(rb"[\x80-\xff]+", content)
+    if western and all(len(run) < 3 for run in western) and len(re.findall(rb"[A-Za-z][\x80-\xff]|[\x80-\xff][A-Za-z]", content)) >= len(western):
+        return "cp1252"  # single letters with accents among plain ones
     # Chinese bytes read as cp1251 give many signs between the letters, Russian ones almost none; so cp1251 comes first.
-    for name, script in (("cp1251", "CYRILLIC"), ("gb18030", "CJK"), ("cp1252", "LATIN")):
+    for name, script in (("cp1251", "CYRILLIC"), ("gb18030", "CJK")):
         try:
-            letters = [c for c in content.decode(name) if ord(c) > 127 and (c.isalpha() or name != "cp1252")]
+            letters = [c for c in content.decode(name) if ord(c) > 127]
         except UnicodeDecodeError:
             continue
         if letters and sum(unicodedata.name(c, "").startswith(script) for c in letters) > 0.9 * len(letters):

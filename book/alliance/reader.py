@@ -44,7 +44,6 @@ RULES = {
 
 DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 YEARS = range(1900, 2101)
-DAYS = range(1500, 2101)  # history is dated too
 SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
 DIGITS = 15  # of a number that a computer keeps exactly
 
@@ -194,7 +193,7 @@ def _row(sheet: Sheet, number: int, line: str, columns: list[str]) -> list[str] 
     else:
         remedy = f"Add the missing commas; an empty field still needs its comma. The row ends with {columns[position]}."
     message = f"the row has {len(cells)} field{'s' if len(cells) != 1 else ''}, the header {len(columns)}"
-    sheet.complain(number, columns[position], line, "fields", message, remedy)
+    sheet.complain(number, "" if separator else columns[position], line, "fields", message, remedy)
     return None
 
 
@@ -239,7 +238,7 @@ def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None
 def _is_date(value: str) -> bool:
     match = DATE.fullmatch(value)
     try:
-        return match is not None and datetime.date(*(int(part or 1) for part in match.groups())).year in DAYS
+        return match is not None and datetime.date(*(int(part or 1) for part in match.groups())).year in hints.DAYS
     except ValueError:
         return False
 
