@@ -132,7 +132,7 @@ def complain_of_size(sheet: Sheet) -> None:
 
 
 def _header(sheet: Sheet, line: str, expected: list[str]) -> list[str] | None:
-    names = _cells(sheet, 1, line)
+    names = _cells(sheet, 1, line, [])
     if names is None:
         return None
     separator = next((word for sign, word in SEPARATORS if len(names) == 1 < len(expected) and sign in line), None)
@@ -160,22 +160,24 @@ def _names_fit(sheet: Sheet, names: list[str], expected: list[str]) -> bool:
     return len(sheet.problems) == before
 
 
-def _cells(sheet: Sheet, number: int, line: str) -> list[str] | None:
+def _cells(sheet: Sheet, number: int, line: str, columns: list[str]) -> list[str] | None:
     """Split one physical line; a record never spans lines, so an open quote cannot swallow the rows after it."""
     if "\r" in line:
         sheet.complain(number, "", line, "characters", "the line holds a carriage return, U+000D", "Remove it; a line ends with LF or CR LF.")
         return None
     try:
         return next(csv.reader([line], strict=True), [])
-    except csv.Error:
+    except csv.Error as error:
+        swallowed = len(next(csv.reader([line]), [])) - 1  # an open quote takes all that follows into its field
+        column = columns[swallowed] if "end of data" in str(error) and 0 <= swallowed < len(columns) else ""
         remedy = "Close the quote on the same line, and double every quote inside the field."
-        sheet.complain(number, "", line, "quotes", "a quoted field is not closed properly", remedy)
+        sheet.complain(number, column, line, "quotes", "a quoted field is not closed properly", remedy)
         return None
 
 
 def _row(sheet: Sheet, number: int, line: str, columns: list[str]) -> list[str] | None:
     """The fields of a row, if it has as many as the header."""
-    cells = _cells(sheet, number, line)
+    cells = _cells(sheet, number, line, columns)
     if cells is None or len(cells) == len(columns):
         return cells
     if not any(cell.strip() for cell in cells):

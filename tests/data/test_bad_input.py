@@ -221,7 +221,7 @@ CASES = [
         "missing commas",
     ),
     Case("blank line", "trade_annual", replaced("2023,110", "\n2023,110"), "fields", "", "Remove it"),
-    Case("unclosed quote", "trade_annual", cell("2020", "note", '"open'), "quotes", "", "Close the quote"),
+    Case("unclosed quote", "trade_annual", cell("2020", "note", '"open'), "quotes", "note", "Close the quote"),
     Case("quote in the middle", "trade_annual", cell("2020", "note", '"a"b'), "quotes", "", "Close the quote"),
     note("NUL", "a\0b", "U+0000"),
     number("NUL in a number", "110.97\0", "write 110.97"),
@@ -828,6 +828,18 @@ def test_a_folder_of_one_s_own_is_refused_alike(built, mine):
     assert all(set(p) == {"file", "line", "column", "value", "rule", "message", "remedy", "severity"} for p in problems)
     explained = built.run("check", "--explain", "file-outside")
     assert (explained.returncode, explained.stdout.strip()) == (0, check.FORM_RULES["file-outside"])
+    assert tree_bytes(built.html) == before
+
+
+def test_what_is_no_file_is_refused_and_not_passed_over_as_no_change(built, mine):
+    before = tree_bytes(built.html)
+    (mine / "trade_annual.csv").symlink_to("nothing.csv")
+    with open(mine / "gas_trade.csv", "wb") as handle:
+        handle.truncate(1 << 40)
+    done = built.run("build", "--data", mine)
+    assert done.returncode == 2, done.stdout
+    assert "[file-missing]" in done.stderr
+    assert "[file-size]" in done.stderr
     assert tree_bytes(built.html) == before
 
 
