@@ -2,8 +2,8 @@
 
 ``alliance.load("trade_annual")`` gives a table, ``alliance.facts()`` and ``alliance.claims()`` what the last build published.
 
-Data flow through the modules in this order, each importing only modules above it: problems, reader, journal,
-quantity, formulas, data, words, verdicts, describe, rules, check, figures, tables, chapter, editions, press, feeds, cli.
+Data flow through the modules in this order, each importing only modules above it: problems, hints, reader, writer, journal,
+quantity, formulas, data, words, verdicts, describe, rules, check, report, figures, tables, chapter, editions, press, feeds, cli.
 """
 
 from __future__ import annotations

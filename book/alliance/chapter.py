@@ -195,7 +195,7 @@ class Chapter:
         self._write(f"figures/{key}.svg", svg)
         record = self._exhibit("figure", key, title, unit, data, note) | {"alt": alt}
         self._exhibits[f"figure:{key}"] = record
-        caption = f"<p><b>{html.escape(title)}</b><br>{html.escape(unit)}</p>"
+        caption = _caption(record)
         return Exhibit(_directive("report-figure", self.name, key), f'<figure role="img" aria-label="{html.escape(alt)}">{caption}{svg}</figure>')
 
     def table(self, key: str, data: pd.DataFrame, *, title: str, unit: str, columns: dict, note: str = "") -> Exhibit:
@@ -205,9 +205,10 @@ class Chapter:
         record["head"] = [heading for heading, _ in columns.values()]
         record["numeric"] = [digits is not None for _, digits in columns.values()]
         record["rows"] = tables.cells(data, columns)
+        record["supplied_rows"] = self._supplied(data)
         self._exhibits[f"table:{key}"] = record
         shown = pd.DataFrame(record["rows"], columns=record["head"])
-        preview = f"<p><b>{html.escape(title)}</b><br>{html.escape(unit)}</p>{shown.to_html(index=False)}"
+        preview = f"{_caption(record)}{shown.to_html(index=False)}"
         return Exhibit(_directive("report-table", self.name, key), preview)
 
     def claims(self) -> Exhibit:
@@ -258,13 +259,30 @@ class Chapter:
         sources = list(dict.fromkeys(sources))
         self._cited.update(sources)
         self._write(f"downloads/{key}.csv", tables.to_csv(data))
-        supplied = "evidence" in data and bool((data["evidence"] == "supplied").any())
+        supplied = any(self._supplied(data)) or bool(self._supplied_sources() & set(sources))
         return {"kind": kind, "key": key, "title": title, "unit": unit, "note": note, "sources": sources, "supplied": supplied}
+
+    def _supplied(self, data: pd.DataFrame) -> list[bool]:
+        """Whether each row holds values that the user supplied."""
+        if "evidence" in data:
+            return [value == "supplied" for value in data["evidence"]]
+        theirs = self._supplied_sources()
+        return [bool(theirs & set(str(cell).split(";"))) for cell in data["source_id"]]
+
+    def _supplied_sources(self) -> set[str]:
+        """Sources of rows that the user supplied, in the tables read so far; exhibits may no longer know their rows."""
+        rows = (row for name in self._reads for row in self.package.table(name).rows if row.get("evidence") == "supplied")
+        return {s for row in rows for s in [row["source_id"], *verdicts.listed(row.get("other_source_ids"))] if s}
 
     def _write(self, name: str, text: str) -> None:
         target = self.output / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
+
+
+def _caption(record: dict) -> str:
+    badge = " (holds your data)" if record["supplied"] else ""
+    return f"<p><b>{html.escape(record['title'])}</b><br>{html.escape(record['unit'])}{badge}</p>"
 
 
 def _directive(name: str, *arguments: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
-from alliance.data import Package
+from alliance.data import Package, Table
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.reader import RULES as FORM_RULES
-from alliance.rules import RULES, at
+from alliance.rules import EXCUSABLE, RULES, at
 
 
 def check(package: Package) -> list[Problem]:
@@ -17,14 +16,15 @@ def check(package: Package) -> list[Problem]:
     broken = {p.file for p in problems if p.severity == "error"}
     tables = {n: package.table(n) for n in package.resources if package.sheet(n).problems == [] and package.sheet(n).file not in broken}
     found = [problem for function in RULES.values() for problem in function(package, tables)]
-    problems += [*_not_excused(found, tables), *_strangers(package)]
+    problems += _not_excused(package, found, tables)
     return sorted(problems, key=lambda p: (p.severity, p.file, p.line, p.column, p.rule))
 
 
-def _not_excused(problems: list[Problem], tables: dict) -> Iterator[Problem]:
+def _not_excused(package: Package, problems: list[Problem], tables: dict) -> Iterator[Problem]:
     """The problems that no named exception covers, and the exceptions that cover none."""
-    table = tables.get("exceptions")
-    named = {(r["rule"], r["table"], r["key"], r["column"]): i for i, r in enumerate(table.rows)} if table else {}
+    # Exceptions count even if another row of theirs is broken, so that one mistake does not look like many.
+    rows = package.sheet("exceptions").rows if "exceptions" in package.resources else []
+    named = {tuple(row.fields[c] for c in ("rule", "table", "key", "column")): i for i, row in enumerate(rows) if row.fields["rule"] in EXCUSABLE}
     met = set()
     for problem in problems:
         name = (problem.rule, *(problem.cell or ()))
@@ -32,9 +32,20 @@ def _not_excused(problems: list[Problem], tables: dict) -> Iterator[Problem]:
             met.add(name)
         else:
             yield problem
-    for name in named.keys() - met:
-        row = table.rows[named[name]]
-        yield at(table, named[name], "rule", row["rule"], "exception", "the value keeps the rule without it", "Remove the exception.", "warning")
+    table = tables.get("exceptions")
+    for name in sorted(named.keys() - met) if table else ():
+        if _is_in_use(package, table, named[name], tables):
+            message = "the value keeps the rule without it"
+            yield at(table, named[name], "rule", name[0], "exception", message, "Remove the exception.", "warning")
+
+
+def _is_in_use(package: Package, exceptions: Table, position: int, tables: dict[str, Table]) -> bool:
+    """Whether an exception names a row that was examined; the book's own may rest while other data are in use."""
+    row = exceptions.rows[position]
+    excused = tables.get(row["table"])
+    if excused is None or excused.find_shown(row["key"]) is None or row["column"] not in [*excused.fields, *excused.derived]:
+        return False  # which the rule "exception" tells
+    return package.overlay is None or not package.is_own(exceptions, position)
 
 
 def require_valid(package: Package) -> list[Problem]:
@@ -65,27 +76,3 @@ def explain(rule_id: str) -> str:
     if rule_id in RULES:
         return " ".join((RULES[rule_id].__doc__ or "").split())
     raise AllianceError(f'There is no rule "{rule_id}". Rules: {", ".join([*FORM_RULES, *RULES])}.', BAD_INPUT)
-
-
-def as_json(problems: list[Problem]) -> str:
-    return json.dumps([p.as_dict() for p in problems], ensure_ascii=False, indent=1)
-
-
-def _strangers(package: Package) -> Iterator[Problem]:
-    """Files under the data folder, or in the overlay, that no description knows."""
-    described = {(package.path / r["path"]).resolve() for r in package.resources.values()}
-    for file in sorted(package.path.rglob("*.csv")):
-        if file.resolve() not in described:
-            remedy = "Describe it in the tables.toml of its folder, or remove it."
-            yield Problem(package.show(file), 0, "", "", "file-missing", "no description knows this file", remedy)
-    if package.overlay is None:
-        return
-    if not package.overlay.is_dir():
-        remedy = "Give a folder that holds the tables that changed."
-        yield Problem(str(package.overlay), 0, "", "", "file-missing", "this is not a folder", remedy)
-        return
-    known = {f"{name}{ending}" for name in package.resources for ending in (".csv", ".append.csv")}
-    for file in sorted(package.overlay.iterdir()):
-        if file.name not in known and not file.name.startswith("."):
-            remedy = f"Name it after a table: {', '.join(sorted(package.resources))}."
-            yield Problem(package.show(file), 0, "", "", "file-missing", "no table has this name", remedy)

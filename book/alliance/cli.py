@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import signal
@@ -11,12 +12,15 @@ import sys
 from pathlib import Path
 
 from alliance.press.project import DEFAULT_YEAR, Project, check_year
-from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK, AllianceError
+from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK, AllianceError, DataError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see the README)."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
         signal.signal(number, _interrupt)
     try:
@@ -24,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     except AllianceError as failure:
         if options.debug:
             raise
-        print(f"alliance: {failure}", file=sys.stderr)
+        print(f"alliance: {_told(failure)}", file=sys.stderr)
         return failure.code
     except KeyboardInterrupt:
         print("alliance: interrupted; the published edition is as it was.", file=sys.stderr)
@@ -44,6 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"alliance: the environment lacks {error.name}. Run `make book`, which installs what requirements.lock names.", file=sys.stderr)
         return ENVIRONMENT
+
+
+def _told(failure: AllianceError) -> str:
+    """The failure in words; problems of the data as a table where the terminal can show one."""
+    if isinstance(failure, DataError) and sys.stderr.isatty():
+        from alliance import report
+
+        return f"the data break rules.\n\n{report.text(failure.problems, sys.stderr)}"
+    return str(failure)
 
 
 def _interrupt(*_):
@@ -136,20 +149,14 @@ def _build(options) -> int:
 
 
 def _check(options) -> int:
-    from alliance import check
+    from alliance import check, report
     from alliance.data import DATA, Package
 
     if options.explain:
         print(check.explain(options.explain))
         return OK
     problems = check.check(Package(DATA, options.dir))
-    if options.format == "json":
-        print(check.as_json(problems))
-    else:
-        for problem in problems:
-            print(f"{problem.severity}: {problem}")
-        errors = sum(p.severity == "error" for p in problems)
-        print(f"{errors} errors, {len(problems) - errors} warnings." if problems else "The data keep every rule.")
+    print(report.as_json(problems) if options.format == "json" else report.text(problems, sys.stdout))
     return BAD_INPUT if any(p.severity == "error" for p in problems) else OK
 
 

@@ -11,17 +11,20 @@ import copy
 import functools
 import hashlib
 import json
+import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alliance import formulas, journal
+from alliance import formulas, journal, reader
 from alliance.formulas import FormulaError
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.quantity import Cell, Quantity, combine
-from alliance.reader import Row, Sheet, read_sheet
+from alliance.reader import Row, Sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
+ADDED = ("exceptions",)  # tables of which an overlay's file adds to the book's own
 
 
 @dataclass
@@ -128,6 +131,8 @@ class Table:
                 quantity = self.quantity(row, column)
                 hidden = quantity.evidence == "recalled" and not recalled
                 record[column] = None if hidden else quantity.value
+                if quantity.evidence == "supplied" and "evidence" in record:
+                    record["evidence"] = "supplied"  # a derived value may rest on a user's row elsewhere
             records.append(record)
         columns = [f["name"] for f in self.description["schema"]["fields"]] + list(self.derived)
         frame = pd.DataFrame.from_records(records, columns=columns)
@@ -176,19 +181,39 @@ class Package:
     def _read_descriptor(self) -> dict:
         file = self.path / "datapackage.json"
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
+            descriptor = json.loads(file.read_text(encoding="utf-8"))
+            for resource in descriptor["resources"]:
+                _require_usable(resource)
+            return descriptor
         except FileNotFoundError:
             raise AllianceError(f"{file} does not exist: no data package there.", BAD_INPUT) from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise AllianceError(f"{file} is not valid JSON: {error}", BAD_INPUT) from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise AllianceError(f"{file} describes no data package: {reason}. Run `alliance describe`, which writes it.", BAD_INPUT) from None
 
     def files_of(self, name: str) -> list[Path]:
-        """The files that make up a table: the book's own or the overlay's, then rows the overlay appends."""
+        """The files that make up a table: the book's own or the overlay's, then rows the overlay adds."""
         base = self.path / self.resources[name]["path"]
         if self.overlay is None:
             return [base]
         whole, more = self.overlay / f"{name}.csv", self.overlay / f"{name}.append.csv"
-        return [whole if whole.exists() else base, *([more] if more.exists() else [])]
+        given = [file for file in (whole, more) if os.path.lexists(file)]
+        return given if whole in given and name not in ADDED else [base, *given]
+
+    def replaces(self, name: str) -> bool:
+        """Whether the overlay gives the whole of a table, in place of the book's."""
+        return self.overlay is not None and self.path / self.resources[name]["path"] not in self.files_of(name)
+
+    def is_own(self, table: Table, position: int) -> bool:
+        """Whether a row, counted from zero, is the book's own and not the overlay's."""
+        return self.overlay is None or table.lines[position][0] == self.show(self.path / table.description["path"])
+
+    @functools.cached_property
+    def book(self) -> Package:
+        """The package without the overlay."""
+        return self if self.overlay is None else Package(self.path)
 
     def sheet(self, name: str) -> Sheet:
         """The rows of a table as text with every problem of form; several files are joined in order."""
@@ -202,20 +227,27 @@ class Package:
         return self._sheets[name]
 
     def _read(self, file: Path, name: str) -> Sheet:
-        shown = self.show(file)
+        sheet = Sheet(self.show(file))
+        folder = self.path if file.is_relative_to(self.path) else self.overlay
         try:
-            content = file.read_bytes()
-        except OSError as error:
-            sheet = Sheet(shown)
-            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            if not file.resolve().is_relative_to(folder.resolve()):
+                remedy = "Put a copy of the file itself here."
+                sheet.complain(0, "", str(file.resolve()), "file-outside", "the link leads out of its folder", remedy)
+            elif file.exists() and not file.is_file():
+                sheet.complain(0, "", "", "file-outside", "this is no ordinary file", "Put the CSV file itself here.")
+            elif file.stat().st_size > reader.MAX_BYTES:
+                reader.complain_of_size(sheet)
+            else:
+                return reader.read_sheet(sheet.file, file.read_bytes(), self.resources[name]["schema"]["fields"])
+        except (OSError, RuntimeError) as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({getattr(error, 'strerror', None) or error})"
             sheet.complain(0, "", "", "file-missing", f"the file of table {name} {reason}", "Restore it, or remove its description.")
-            return sheet
-        return read_sheet(shown, content, self.resources[name]["schema"]["fields"])
+        return sheet
 
     def show(self, file: Path) -> str:
         """A file's name as problems print it: relative to the project where possible."""
         try:
-            return str(file.resolve().relative_to(self.path.resolve().parent))
+            return str(Path(os.path.abspath(file)).relative_to(os.path.abspath(self.path.parent)))
         except ValueError:
             return str(file)
 
@@ -371,6 +403,24 @@ class _MeasureScope:
     def _require(self, table: Table, column: str) -> None:
         if column not in table.fields and column not in table.derived:
             raise FormulaError(f'table {table.name} has no column "{column}"; it has {", ".join([*table.fields, *table.derived])}')
+
+
+def _require_usable(resource: dict) -> None:
+    """Refuse a description that cannot be worked with, or that names a file outside the data folder.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        With what is missing or wrong.
+    """
+    name, path, schema = resource["name"], resource["path"], resource["schema"]
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(f'the name "{name}" is not one of small letters, digits and underscores')
+    if not re.fullmatch(r"([a-z0-9_-]+/)?[a-z0-9_]+\.csv", path):
+        raise ValueError(f'the file "{path}" of {name} does not lie in the data folder or in one of its folders')
+    unknown = set(schema["primaryKey"]) - {field["name"] for field in schema["fields"] if field["type"]}
+    if unknown or not schema["primaryKey"]:
+        raise ValueError(f"the key of {name} names no column {', '.join(sorted(unknown))}")
 
 
 def typed(text: str, kind: str) -> float | int | str | None:

@@ -28,8 +28,14 @@ def descriptor(data: Path) -> dict:
         If a description cannot be read or lacks something, with its file and table.
     """
     shared = _toml(data / SHARED)
-    files = [data / TABLES, *sorted(data.glob(f"*/{TABLES}"))]
-    resources = [_resource(table, file, data, shared) for file in files for table in _toml(file).get("table", [])]
+    resources = []
+    for file in (data / TABLES, *sorted(data.glob(f"*/{TABLES}"))):
+        for table in _toml(file).get("table", []):
+            try:
+                resources.append(_resource(table, file, data, shared))
+            except (AttributeError, KeyError, TypeError) as error:
+                name = table.get("name") if isinstance(table, dict) else table
+                raise AllianceError(f"{file}, table {name}: the description has not the form of the others ({error}).", BAD_INPUT) from None
     return {**shared["package"], "resources": resources}
 
 
@@ -76,7 +82,7 @@ def _resource(table: dict, file: Path, data: Path, shared: dict) -> dict:
         "next_update": table["next_update"],
         "terms": shared["terms"].get(table["terms"], table["terms"]),
     }
-    for name in ("time", "jump", "parts", "sums", "not_above", "plausible", "yearly"):
+    for name in ("time", "jump", "gaps", "parts", "sums", "not_above", "plausible", "yearly"):
         if name in table:
             resource[name] = table[name]
     resource["schema"] = {"fields": fields, "primaryKey": table["key"], "missingValues": [""]}
@@ -100,6 +106,8 @@ def _field(spec: str | dict, shared: dict, place: str) -> dict:
     if "title" not in spec:
         raise AllianceError(f"{place}: column {name} has no title.", BAD_INPUT)
     field = {"name": name, "type": "string" if kind in ("date", "flag", "country") else kind, "title": spec["title"]}
+    if "format" in spec:
+        field["format"] = spec["format"]
     if unit and kind in ("number", "integer"):
         field["unit"] = unit
     if "unit_column" in spec:

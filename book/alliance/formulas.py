@@ -74,6 +74,8 @@ def parse(formula: str) -> ast.expr:
         return ast.parse(formula, mode="eval").body
     except SyntaxError as error:
         raise FormulaError(f"this is not a formula: {error.msg} at character {error.offset}") from None
+    except (MemoryError, RecursionError, ValueError):
+        raise FormulaError("this is not a formula that can be read") from None
 
 
 def evaluate(node: ast.expr, scope: Scope) -> Quantity:
@@ -82,16 +84,23 @@ def evaluate(node: ast.expr, scope: Scope) -> Quantity:
     Raises
     ------
     FormulaError
-        If it holds something the language does not know.
+        If it holds something the language does not know, or makes no number.
     """
+    try:
+        return _evaluate(node, scope)
+    except (ArithmeticError, AttributeError, IndexError, RecursionError, TypeError) as error:
+        raise FormulaError(f"the formula cannot be computed: {error}") from None
+
+
+def _evaluate(node: ast.expr, scope: Scope) -> Quantity:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return Quantity(float(node.value), expression=f"{node.value:g}")
     if isinstance(node, ast.Name):
         return scope.name(node.id)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return evaluate(node.operand, scope) * -1
+        return _evaluate(node.operand, scope) * -1
     if isinstance(node, ast.BinOp):
-        a, b = evaluate(node.left, scope), evaluate(node.right, scope)
+        a, b = _evaluate(node.left, scope), _evaluate(node.right, scope)
         if isinstance(node.op, ast.Pow):
             return combine(lambda v: v[0] ** v[1], (a, b), f"({a.expression}) ^ ({b.expression})", a.unit)
         if type(node.op) in OPERATORS:
@@ -103,7 +112,7 @@ def evaluate(node: ast.expr, scope: Scope) -> Quantity:
         function = FUNCTIONS.get(node.func.id)
         if function is None:
             return scope.call(node)
-        return function(*[evaluate(argument, scope) for argument in node.args])
+        return function(*[_evaluate(argument, scope) for argument in node.args])
     raise FormulaError(f"a formula cannot hold `{ast.unparse(node)}`")
 
 
@@ -133,7 +142,7 @@ def constant(node: ast.expr):
     """A literal of a formula: a text, a number or several of them."""
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (TypeError, ValueError, MemoryError, RecursionError):
         raise FormulaError(f"`{ast.unparse(node)}` is not a text or a number") from None
 
 
@@ -166,7 +175,7 @@ def names(formula: str) -> tuple[set[str], set[str]]:
     tree = parse(formula)
     tables = {n.value.id for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)}
     tables |= {n.value.id for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     tables |= {c.args[0].id for c in calls if c.func.id == "count" and c.args and isinstance(c.args[0], ast.Name)}
     columns = {n.left.id for n in ast.walk(tree) if isinstance(n, ast.Compare) and isinstance(n.left, ast.Name)}
     functions = {c.func.id for c in calls}

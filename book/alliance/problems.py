@@ -44,7 +44,7 @@ class Problem:
     def __str__(self) -> str:
         place = self.file + (f", line {self.line}" if self.line else "") + (f", column {self.column}" if self.column else "")
         seen = f' (found "{shorten(self.value)}")' if self.value else ""
-        return f"{place}: {self.message}{seen}. {self.remedy} [{self.rule}]"
+        return printable(f"{place}: {self.message}{seen}. {self.remedy} [{self.rule}]")
 
     def as_dict(self) -> dict:
         return {k: v for k, v in asdict(self).items() if k != "cell"}
@@ -59,7 +59,12 @@ class DataError(AllianceError):
         super().__init__("\n".join([f"The data have {count}:", *(f"  {p}" for p in problems)]), BAD_INPUT)
 
 
+def printable(text: str) -> str:
+    """``text`` as a terminal can show it without obeying it: control and invisible characters escaped."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shorten(text: str, length: int = 60) -> str:
-    """Show ``text`` on one terminal line: control and invisible characters escaped, long values cut."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """``text`` on one terminal line, cut if it is long."""
+    shown = printable(text)
     return shown if len(shown) <= length else shown[: length - 1] + "…"

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import csv
 import datetime
-import difflib
-import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from alliance import hints
 from alliance.problems import Problem
 
 MAX_BYTES = 50 * 1024 * 1024
 
 RULES = {
     "file-missing": "Every table that datapackage.json describes has its file, and every file its description.",
+    "file-twice": "A table has one file: a folder of your own holds either the whole table or rows to add.",
+    "file-outside": "A table is an ordinary file inside its folder; links that lead out of the folder are not followed.",
     "file-encoding": "Files are UTF-8 text. A byte-order mark is accepted; UTF-16, cp1251, GB18030 and binary files are not.",
     "file-empty": "A file has a header line and at least one row.",
     "file-size": "A file is smaller than 50 MB, far more than any table of the book needs.",
@@ -28,38 +30,22 @@ RULES = {
     "header": "The header names exactly the columns of the description, each once, spelled as there.",
     "fields": "Every row has as many fields as the header.",
     "quotes": "A quoted field ends with a quote on the same line; quotes inside are doubled.",
-    "characters": "Text holds no control, invisible or direction-changing characters and no space at its ends.",
-    "number": "A number is written with ASCII digits and a decimal point: 1234.5. Empty means missing.",
+    "characters": "Text holds no control, invisible or direction-changing characters, no space at its ends and none but the plain one, "
+    "and no word whose letters come from two scripts.",
+    "number": "A number is written with at most 15 ASCII digits and a decimal point: 1234.5. Empty means missing.",
     "year": "A year has four digits and lies between 1900 and 2100.",
-    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD and exists.",
+    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, exists, and lies between 1500 and 2100.",
     "range": "A value keeps the limits that the description states (a share between 0 and 100, a volume not negative).",
-    "enum": "A column with a fixed vocabulary holds only words of it.",
+    "enum": "A column with a fixed vocabulary, or a pattern for its texts, holds nothing else.",
+    "address": "The address of a source begins with https:// or http:// and names a host on the web; no javascript:, data: or file:, "
+    "no user name, no space.",
     "required": "A required column is never empty.",
 }
 
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
-INVISIBLE = re.compile(r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-
-# What a cell that is not a number was probably meant to be: pattern, and what to write instead.
-NUMBER_HINTS = [
-    (re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?"), lambda t: f"Thousands separators are not allowed; write {t.replace(',', '')}."),
-    (
-        re.compile(r"-?\d{1,3}([ '_\u00a0\u202f]\d{3})+(\.\d+)?"),
-        lambda t: f"Thousands separators are not allowed; write {re.sub(r'[^0-9.-]', '', t)}.",
-    ),
-    (re.compile(r"-?\d+,\d+"), lambda t: f"The decimal sign is a point; write {t.replace(',', '.')}."),
-    (re.compile(r"[\u2212\u2013]\d+(\.\d+)?"), lambda t: f"The minus sign is the ASCII hyphen; write -{t[1:]}."),
-    (re.compile(r"-?\d+(\.\d+)?\s*%"), lambda t: f"The unit belongs to the column; write {t.rstrip('% ')}."),
-    (re.compile(r"[+]\d+(\.\d+)?"), lambda t: f"No plus sign; write {t[1:]}."),
-    (re.compile(r"-?\.\d+|-?\d+\."), lambda t: "Write digits on both sides of the point, as in 0.5."),
-    (re.compile(r"-?\d+(\.\d+)?[eE][+-]?\d+"), lambda t: f"No powers of ten; write {float(t):f}."),
-    (
-        re.compile(r"(?i)nan|n/?a|null|none|nil|\.\.|-|—|–|[+-]?inf(inity)?|missing"),
-        lambda t: "A missing value is an empty field, not a word or sign.",
-    ),
-    (re.compile(r"(?i)true|false"), lambda t: "This column holds numbers, not TRUE or FALSE."),
-]
+YEARS = range(1900, 2101)
+SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
+DIGITS = 15  # of a number that a computer keeps exactly
 
 
 @dataclass
@@ -104,7 +90,7 @@ def read_sheet(file: str, content: bytes, fields: list[dict]) -> Sheet:
     lines = text.replace("\r\n", "\n").split("\n")
     if lines and lines[-1] == "":
         lines.pop()
-    if not lines:
+    if not any(line.strip() for line in lines):
         sheet.complain(0, "", "", "file-empty", "the file is empty", "Restore it, or write the header and the rows.")
         return sheet
     columns = _header(sheet, lines[0], [f["name"] for f in fields])
@@ -113,7 +99,7 @@ def read_sheet(file: str, content: bytes, fields: list[dict]) -> Sheet:
     if len(lines) == 1:
         sheet.complain(1, "", "", "file-empty", "the file has a header and no rows", "Add the rows, or restore the file.")
     for number, line in enumerate(lines[1:], start=2):
-        cells = _split(sheet, number, line, columns)
+        cells = _row(sheet, number, line, columns)
         if cells is not None:
             sheet.rows.append(Row(number, dict(zip(columns, cells, strict=True))))
     for row in sheet.rows:
@@ -124,182 +110,173 @@ def read_sheet(file: str, content: bytes, fields: list[dict]) -> Sheet:
 
 def _decode(sheet: Sheet, content: bytes) -> str | None:
     if len(content) > MAX_BYTES:
-        sheet.complain(0, "", "", "file-size", "the file is larger than 50 MB", "Keep only the rows that the table describes.")
+        complain_of_size(sheet)
         return None
-    signatures = [
-        (b"PK\x03\x04", "a spreadsheet (xlsx) or zip archive"),
-        (b"PAR1", "a Parquet file"),
-        (b"\x80\x04", "a Python pickle"),
-        (b"\xff\xfe", "UTF-16 text"),
-        (b"\xfe\xff", "UTF-16 text"),
-    ]
-    for start, kind in signatures:
-        if content.startswith(start):
-            sheet.complain(0, "", "", "file-encoding", f"the file is {kind}, not UTF-8 CSV", "Save it as CSV UTF-8 (comma separated).")
-            return None
-    if b"\x00" in content:
-        line = content[: content.index(b"\x00")].count(b"\n") + 1
-        sheet.complain(line, "", "", "file-encoding", "the file holds a NUL byte (UTF-16 text, or damage)", "Save it as CSV UTF-8.")
+    kind = hints.kind_of(content)
+    if kind:
+        sheet.complain(0, "", "", "file-encoding", f"the file is {kind}, not UTF-8 CSV", "Save it as CSV UTF-8 (comma separated).")
         return None
     try:
-        return content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        byte = f"0x{content[error.start]:02x}"
-        guess = _guess_encoding(content)
+        guess = hints.encoding(content)
         remedy = f"It reads as {guess}; save it as UTF-8." if guess else "Save it as UTF-8."
-        sheet.complain(line, "", byte, "file-encoding", "the file is not UTF-8", remedy)
+        sheet.complain(line, "", f"0x{content[error.start]:02x}", "file-encoding", "the file is not UTF-8", remedy)
         return None
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text  # lines of an old Macintosh
 
 
-def _guess_encoding(content: bytes) -> str | None:
-    # Chinese bytes read as cp1251 give many signs between the letters, Russian ones almost none; so cp1251 comes first.
-    for name, script in (("cp1251", "CYRILLIC"), ("gb18030", "CJK")):
-        try:
-            letters = [c for c in content.decode(name) if ord(c) > 127]
-        except UnicodeDecodeError:
-            continue
-        if letters and sum(unicodedata.name(c, "").startswith(script) for c in letters) > 0.9 * len(letters):
-            return name
-    return None
+def complain_of_size(sheet: Sheet) -> None:
+    sheet.complain(0, "", "", "file-size", "the file is larger than 50 MB", "Keep only the rows that the table describes.")
 
 
 def _header(sheet: Sheet, line: str, expected: list[str]) -> list[str] | None:
-    names = _split(sheet, 1, line, None)
+    names = _cells(sheet, 1, line, [])
     if names is None:
         return None
-    if len(names) == 1 and len(expected) > 1:
-        for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if sign in line:
-                remedy = "Separate fields with commas and write decimals with a point (a spreadsheet's English CSV export does both)."
-                sheet.complain(1, "", line, "file-delimiter", f"fields are separated by {word}", remedy)
-                return None
-    ok = True
-    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
-        ok = False
-        sheet.complain(1, name, name, "header", "the column appears twice", "Keep one of them.")
-    for name in dict.fromkeys(n for n in names if n not in expected):
-        ok = False
-        twin = _look_alike(name, expected)
-        remedy = f'Write "{twin}".' if twin else "Remove it, or describe it in datapackage.json."
-        sheet.complain(1, name, name, "header", "the column is not in the description", remedy)
-    for name in (n for n in expected if n not in names):
-        ok = False
-        sheet.complain(1, name, "", "header", f'the column "{name}" is missing', "Add it; leave its fields empty where nothing is known.")
-    return names if ok else None
-
-
-def _look_alike(name: str, expected: list[str]) -> str | None:
-    plain = unicodedata.normalize("NFKD", name).strip().lower()
-    close = difflib.get_close_matches(plain, expected, n=1, cutoff=0.75)
-    return close[0] if close else None
-
-
-def _split(sheet: Sheet, number: int, line: str, columns: list[str] | None) -> list[str] | None:
-    """Split one physical line; a record never spans lines, so an open quote cannot swallow the rows after it."""
-    try:
-        records = list(csv.reader([line], strict=True))
-    except csv.Error:
-        remedy = "Close the quote, and double every quote inside the field."
-        sheet.complain(number, "", line, "quotes", "a quoted field is not closed properly", remedy)
+    separator = next((word for sign, word in SEPARATORS if len(names) == 1 < len(expected) and sign in line), None)
+    if separator:
+        remedy = "Separate fields with commas and write decimals with a point (a spreadsheet's English CSV export does both)."
+        sheet.complain(1, "", line, "file-delimiter", f"fields are separated by {separator}", remedy)
         return None
-    cells = records[0] if records else []
-    if columns is None:
+    if not set(names) & set(expected) and any(hints.NUMBER.fullmatch(n) for n in names):
+        remedy = f"Write the names of the columns above the rows: {','.join(expected)}"
+        sheet.complain(1, "", line, "header", "the first line holds values, not the names of the columns", remedy)
+        return None
+    return names if _names_fit(sheet, names, expected) else None
+
+
+def _names_fit(sheet: Sheet, names: list[str], expected: list[str]) -> bool:
+    before = len(sheet.problems)
+    meant = {n: hints.near(n, [e for e in expected if e not in names]) for n in names if n not in expected}
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+        sheet.complain(1, name, name, "header", "the column appears twice", "Keep one of them.")
+    for name, twin in meant.items():
+        message = "the column has no name" if not name.strip() else f"the column is not in the description{hints.strange_letter(name)}"
+        sheet.complain(1, name, name, "header", message, f'Write "{twin}".' if twin else "Remove it, or describe it in tables.toml.")
+    for name in (n for n in expected if n not in names and n not in meant.values()):
+        sheet.complain(1, name, "", "header", f'the column "{name}" is missing', "Add it; leave its fields empty where nothing is known.")
+    return len(sheet.problems) == before
+
+
+def _cells(sheet: Sheet, number: int, line: str, columns: list[str]) -> list[str] | None:
+    """Split one physical line; a record never spans lines, so an open quote cannot swallow the rows after it."""
+    if "\r" in line:
+        sheet.complain(number, "", line, "characters", "the line holds a carriage return, U+000D", "Remove it; a line ends with LF or CR LF.")
+        return None
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        swallowed = len(next(csv.reader([line]), [])) - 1  # an open quote takes all that follows into its field
+        column = columns[swallowed] if "end of data" in str(error) and 0 <= swallowed < len(columns) else ""
+        remedy = "Close the quote on the same line, and double every quote inside the field."
+        sheet.complain(number, column, line, "quotes", "a quoted field is not closed properly", remedy)
+        return None
+
+
+def _row(sheet: Sheet, number: int, line: str, columns: list[str]) -> list[str] | None:
+    """The fields of a row, if it has as many as the header."""
+    cells = _cells(sheet, number, line, columns)
+    if cells is None or len(cells) == len(columns):
         return cells
-    if not cells:
+    if not any(cell.strip() for cell in cells):
         sheet.complain(number, "", "", "fields", "the line is blank", "Remove it.")
         return None
-    if len(cells) != len(columns):
-        more = len(cells) > len(columns)
-        sheet.complain(
-            number,
-            "",
-            line,
-            "fields",
-            f"the row has {len(cells)} fields, the header {len(columns)}",
-            _field_count_hint(cells) if more else "Add the missing commas; an empty field still needs its comma.",
-        )
-        return None
-    return cells
-
-
-def _field_count_hint(cells: list[str]) -> str:
-    for left, right in itertools.pairwise(cells):
-        if re.fullmatch(r"-?\d{1,3}", left) and re.fullmatch(r"\d{3}(\.\d+)?", right):
-            return f'"{left},{right}" looks like a number with a thousands separator; write {left}{right}.'
-        if re.fullmatch(r"-?\d+", left) and re.fullmatch(r"\d{1,3}", right) and not re.fullmatch(r"\d{4}", left):
-            return f'"{left},{right}" looks like a number with a decimal comma; write {left}.{right}.'
-    return "Quote a field that holds a comma."
+    split = hints.joined(cells) if len(cells) > len(columns) else None
+    position = split[0] if split else min(len(cells), len(columns)) - 1
+    separator = next((word for sign, word in SEPARATORS if len(cells) < len(columns) and sign in line), None)
+    if split:
+        remedy = split[1]
+    elif separator:
+        remedy = f"Fields seem to be separated by {separator}; separate them with commas."
+    elif len(cells) > len(columns):
+        remedy = "Quote a field that holds a comma, or remove the comma that is too many."
+    else:
+        remedy = f"Add the missing commas; an empty field still needs its comma. The row ends with {columns[position]}."
+    message = f"the row has {len(cells)} field{'s' if len(cells) != 1 else ''}, the header {len(columns)}"
+    sheet.complain(number, "" if separator else columns[position], line, "fields", message, remedy)
+    return None
 
 
 def _check_cell(sheet: Sheet, row: Row, descriptor: dict) -> None:
     name, value = descriptor["name"], row.fields[descriptor["name"]]
-    constraints = descriptor.get("constraints", {})
     if value == "":
-        if constraints.get("required"):
+        if descriptor.get("constraints", {}).get("required"):
             sheet.complain(row.line, name, "", "required", "the field must not be empty", "Fill it in, or remove the row.")
         return
     kind = descriptor["type"]
     if kind in ("number", "integer"):
-        _check_number(sheet, row.line, name, value, kind, constraints)
+        _check_number(sheet, row.line, value, descriptor)
     elif kind == "year":
-        if not re.fullmatch(r"[0-9]{4}", value) or not 1900 <= int(value) <= 2100:
-            remedy = "Write the year with four ASCII digits, as in 2024."
-            sheet.complain(row.line, name, value, "year", "not a year between 1900 and 2100", remedy)
+        if not re.fullmatch(r"[0-9]{4}", value) or int(value) not in YEARS:
+            sheet.complain(row.line, name, value, "year", f"not a year between {YEARS[0]} and {YEARS[-1]}", hints.year(value))
     elif descriptor.get("partialDate"):
-        _check_date(sheet, row.line, name, value)
+        if not _is_date(value):
+            sheet.complain(row.line, name, value, "date", "not an ISO date", hints.date(value))
     else:
-        _check_text(sheet, row.line, name, value, constraints)
+        _check_text(sheet, row.line, value, descriptor)
 
 
-def _check_number(sheet: Sheet, line: int, name: str, value: str, kind: str, constraints: dict) -> None:
-    if not NUMBER.fullmatch(value):
-        sheet.complain(line, name, value, "number", "not a number", _number_hint(value))
+def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None:
+    name, unit, limits = descriptor["name"], descriptor.get("unit", ""), descriptor.get("constraints", {})
+    if not hints.NUMBER.fullmatch(value):
+        sheet.complain(line, name, value, "number", "not a number", hints.number(value, unit))
         return
-    if kind == "integer" and "." in value:
+    if descriptor["type"] == "integer" and "." in value:
         sheet.complain(line, name, value, "number", "not a whole number", "Write it without decimals.")
-    low, high = constraints.get("minimum"), constraints.get("maximum")
+    if len(re.sub(r"[^0-9]", "", value).strip("0")) > DIGITS:
+        sheet.complain(line, name, value, "number", f"more than {DIGITS} digits", "Round it to the digits that the source prints.")
+        return
+    low, high = limits.get("minimum"), limits.get("maximum")
     if low is not None and float(value) < low:
-        sheet.complain(line, name, value, "range", f"below the least value allowed, {low}", "Correct the value.")
+        remedy = f"Correct the value; write {value[1:]} if only the sign is wrong." if low == 0 else "Correct the value."
+        sheet.complain(line, name, value, "range", f"below the least value allowed, {low}", remedy)
     if high is not None and float(value) > high:
-        sheet.complain(line, name, value, "range", f"above the greatest value allowed, {high}", "Correct the value.")
+        remedy = "Correct the value; a share lies between 0 and 100 percent." if unit == "percent" and high == 100 else "Correct the value."
+        sheet.complain(line, name, value, "range", f"above the greatest value allowed, {high}", remedy)
 
 
-def _number_hint(value: str) -> str:
-    plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in unicodedata.normalize("NFKC", value))
-    if plain != value and NUMBER.fullmatch(plain):
-        return f"Digits of another script or width; write {plain}."
-    text = value.strip()
-    if text != value and NUMBER.fullmatch(text):
-        return f"Remove the space; write {text}."
-    for pattern, hint in NUMBER_HINTS:
-        if pattern.fullmatch(text):
-            return hint(text)
-    return "Write a number with ASCII digits and a decimal point; put words into the note."
-
-
-def _check_date(sheet: Sheet, line: int, name: str, value: str) -> None:
+def _is_date(value: str) -> bool:
     match = DATE.fullmatch(value)
     try:
-        if match is None:
-            raise ValueError
-        datetime.date(*(int(part or 1) for part in match.groups()))
+        return match is not None and datetime.date(*(int(part or 1) for part in match.groups())).year in hints.DAYS
     except ValueError:
-        remedy = "Write YYYY, YYYY-MM or YYYY-MM-DD, as in 2024-10-31."
-        sheet.complain(line, name, value, "date", "not an ISO date", remedy)
+        return False
 
 
-def _check_text(sheet: Sheet, line: int, name: str, value: str, constraints: dict) -> None:
-    hidden = INVISIBLE.search(value)
-    if hidden:
-        sheet.complain(line, name, value, "characters", f"the text holds U+{ord(hidden[0]):04X}, which is not visible", "Remove it.")
-    if value != value.strip():
-        sheet.complain(line, name, value, "characters", "the text begins or ends with a space", f'Write "{value.strip()}".')
-    pattern = constraints.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
-        sheet.complain(line, name, value, "enum", f"the text does not fit the pattern {pattern}", "See the column's description in datapackage.json.")
-    enum = constraints.get("enum")
+def _check_text(sheet: Sheet, line: int, value: str, descriptor: dict) -> None:
+    name, constraints = descriptor["name"], descriptor.get("constraints", {})
+    for message, remedy in _flaws(value):
+        sheet.complain(line, name, value, "characters", message, remedy)
+        return
+    pattern, enum = constraints.get("pattern"), constraints.get("enum")
+    if descriptor.get("format") == "uri":
+        if not hints.ADDRESS.fullmatch(value):
+            sheet.complain(line, name, value, "address", "not the address of a page on the web", hints.address(value))
+    elif pattern and not re.fullmatch(pattern, value):
+        sheet.complain(
+            line, name, value, "enum", f"the text does not fit the pattern {pattern}", f"Write it as the column wants: {descriptor['title']}."
+        )
     if enum and value not in enum:
-        twin = _look_alike(value, enum)
+        twin = hints.near(value, enum)
         remedy = f'Did you mean "{twin}"?' if twin else f"Allowed: {', '.join(enum)}."
         sheet.complain(line, name, value, "enum", "not one of the words allowed here", remedy)
+
+
+def _flaws(value: str) -> Iterator[tuple[str, str]]:
+    """What makes a text another one than it seems to be, and what to do about it."""
+    hidden = hints.INVISIBLE.search(value)
+    if hidden:
+        yield f"the text holds U+{ord(hidden[0]):04X}, which is not visible", "Remove it."
+    if value != value.strip():
+        yield "the text begins or ends with a space", f'Write "{value.strip()}".'
+    if value.isascii():
+        return
+    space, mixed = hints.SPACES.search(value), hints.MIXED.search(value)
+    if space:
+        yield f"the text holds the space U+{ord(space[0]):04X}", f'Write a plain space: "{hints.SPACES.sub(" ", value)}".'
+    if mixed:
+        yield f'"{mixed[0]}" joins letters of two scripts{hints.strange_letter(mixed[0])}', "Write the word in one script."
+    if not unicodedata.is_normalized("NFC", value):
+        yield "the text holds letters in two parts (letter and accent)", f'Write "{unicodedata.normalize("NFC", value)}", composed (NFC).'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from alliance.words import number
+from alliance.writer import guarded
 
 
 def cells(frame: pd.DataFrame, columns: dict[str, tuple[str, int | None]]) -> list[list[str]]:
@@ -36,5 +37,5 @@ def to_csv(frame: pd.DataFrame) -> str:
     safe = frame.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = safe[column].map(lambda v: f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" else v)
+            safe[column] = safe[column].map(lambda v: guarded(v) if isinstance(v, str) else v)
     return safe.to_csv(index=False, lineterminator="\n", float_format="%.10g")

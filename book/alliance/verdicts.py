@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from alliance.data import Package
 from alliance.problems import AllianceError
+from alliance.quantity import EVIDENCE
 from alliance.words import Fact, measured
 
 SUPPORTED = "supported"
@@ -105,6 +106,12 @@ RULES: dict[str, Callable[..., Verdict]] = {
 }
 
 
+def takes(rule: str, number: int) -> bool:
+    """Whether a rule can be asked with so many measures."""
+    exact = {"still": 2, "worded_or_meant": 2, "estimate": 2, "forecast": 3}
+    return number == exact[rule] if rule in exact else number % 2 == 0 and number > 0 if rule == "grew" else number > 0
+
+
 def judge(row: dict, package: Package) -> dict:
     """Judge one row of ``claims.csv`` by its measures.
 
@@ -145,6 +152,7 @@ def judge(row: dict, package: Package) -> dict:
         "threshold": row["threshold"],
         "robust": None if flips is None else not flips,
         "flips": flips or [],
+        "evidence": max((f.quantity.evidence for f in facts.values()), key=EVIDENCE.index, default="read"),
         "facts": [f.id for f in facts.values()],
         "operands": [facts[name].id for name in operands],
         "why": PLACEHOLDER.sub(lambda m: facts[m[1]].text, row["explanation"]),

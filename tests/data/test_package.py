@@ -143,6 +143,14 @@ def test_an_overlay_appends_rows_and_sources(tmp_path):
     assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(244.81)
 
 
+def test_a_derived_value_is_supplied_if_it_rests_on_a_supplied_row(tmp_path):
+    supplied = (
+        rows("trade_annual").replace("2024,115.49,129.32,,1.9,GACC,", "2024,115,129,,1.9,GACC,").replace('read,"the printed', 'supplied,"the printed')
+    )
+    frame = overlay(tmp_path / "mine", trade_annual=supplied).table("trade_annual").frame().set_index("year")
+    assert list(frame["evidence"][[2023, 2024, 2025]]) == ["read", "supplied", "supplied"]  # growth of 2025 counts from 2024
+
+
 def test_an_overlay_replaces_a_whole_table(tmp_path):
     package = overlay(tmp_path / "mine", trade_annual=rows("trade_annual").replace("115.49", "130.68"))
     assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(260)
@@ -154,7 +162,7 @@ def test_an_overlay_s_mistakes_are_named_in_its_own_file(tmp_path):
     package = overlay(tmp_path / "mine", trade_annual__append=header + again, trade_anual=header + again)
     found = {(Path(p.file).name, p.rule) for p in check.check(package)}
     assert ("trade_annual.append.csv", "key") in found
-    assert ("trade_anual.csv", "file-missing") in found
+    assert ("trade_anual.csv", "file-unknown") in found
 
 
 def test_loading_a_broken_table_names_every_problem(tmp_path):

@@ -142,7 +142,7 @@ FILES = [
     (b"", "file-empty", "empty"),
     (HEADER.encode(), "file-empty", "no rows"),
     ((HEADER + GOOD).encode("utf-16"), "file-encoding", "UTF-16"),
-    ((HEADER + GOOD).encode("utf-16-le"), "file-encoding", "NUL"),
+    ((HEADER + GOOD).encode("utf-16-le"), "file-encoding", "UTF-16"),
     ((HEADER + "2024,1,4,2024,goal,Сила Сибири\n").encode("cp1251"), "file-encoding", "cp1251"),
     ((HEADER + "2024,1,4,2024,goal,西伯利亚力量\n").encode("gb18030"), "file-encoding", "gb18030"),
     (b"PK\x03\x04rest", "file-encoding", "xlsx"),

@@ -18,6 +18,12 @@ def overlay(folder: Path, **tables: str) -> Package:
     return Package(overlay=folder)
 
 
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    shutil.copytree(DATA, tmp_path / "data")
+    return tmp_path / "data"
+
+
 def text_of(table: str) -> str:
     return (DATA / Package().resources[table]["path"]).read_text(encoding="utf-8")
 
@@ -73,14 +79,59 @@ def test_a_printed_rate_only_warns(tmp_path):
     assert [p.rule for p in check.require_valid(package)] == ["printed"]
 
 
-def test_an_exception_excuses_exactly_its_cell_and_is_named_when_idle(tmp_path):
+def test_an_exception_excuses_exactly_its_cell_and_is_named_when_idle(copy):
+    file = copy / "exceptions.csv"
     lines = text_of("exceptions").splitlines(keepends=True)
-    without = [line for line in lines if "2020;United States" not in line]
-    found = check.check(overlay(tmp_path / "mine", exceptions="".join(without)))
-    assert [(p.rule, p.column) for p in found] == [("jump", "mt")]
-    idle = "".join([*lines, "jump,trade_annual,2023,published_total_usd_bn,for no reason\n"])
-    found = check.check(overlay(tmp_path / "mine", exceptions=idle))
-    assert [(p.rule, p.severity) for p in found] == [("exception", "warning")]
+    file.write_text("".join(line for line in lines if "2020;United States" not in line), encoding="utf-8")
+    assert [(p.rule, p.column) for p in check.check(Package(copy))] == [("jump", "mt")]
+    file.write_text("".join([*lines, "jump,trade_annual,2023,published_total_usd_bn,for no reason\n"]), encoding="utf-8")
+    assert [(p.rule, p.severity) for p in check.check(Package(copy))] == [("exception", "warning")]
+
+
+JUMPED = text_of("trade_annual").replace("2025,103.309", "2025,503.309")
+EXCUSES = "rule,table,key,column,reason\n" + "".join(
+    f"{rule},trade_annual,2025,{column},I know better\n" for rule, column in (("jump", "china_exports_usd_bn"),)
+)
+
+
+def test_exceptions_of_one_s_own_are_added_to_the_book_s(tmp_path):
+    found = check.check(overlay(tmp_path / "without", trade_annual=JUMPED))
+    assert [(p.rule, p.severity) for p in found if p.severity == "error"] == [("jump", "error")]
+    found = check.check(overlay(tmp_path / "with", trade_annual=JUMPED, exceptions=EXCUSES))
+    assert [p for p in found if p.severity == "error"] == []
+    assert [p for p in found if p.rule == "jump"] == []  # the book's own exceptions hold as well
+
+
+def test_exceptions_of_one_s_own_may_be_given_as_rows_to_add(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "exceptions.append.csv").write_text(EXCUSES, encoding="utf-8")
+    found = check.check(overlay(tmp_path / "mine", trade_annual=JUMPED))
+    assert [p for p in found if p.severity == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "severity", "remedy"),
+    [
+        ("jump,trade_annual,2023,china_exports_usd_bn,idle", "warning", "Remove the exception"),
+        ("jump,trade_annual,2099,china_exports_usd_bn,no such row", "error", "Correct or remove it"),
+        ("jump,trade_annual,2023,china_exports,no such column", "error", "Correct or remove it"),
+        ("key,trade_annual,2023,year,a rule that knows no exceptions", "error", "Rules that know exceptions: bounds, dates"),
+        ("range,trade_annual,2023,china_exports_usd_bn,a rule of form", "error", "Rules that know exceptions"),
+        ("jump,trade_annual,2023,china_exports_usd_bn,", "error", "Fill it in"),
+        ("jump,trade_annual,2023", "error", "missing commas"),
+    ],
+)
+def test_an_exception_of_one_s_own_that_excuses_nothing_is_named(tmp_path, row, severity, remedy):
+    found = check.check(overlay(tmp_path / "mine", exceptions=f"rule,table,key,column,reason\n{row}\n"))
+    (problem,) = found
+    assert (Path(problem.file).name, problem.line, problem.severity) == ("exceptions.csv", 2, severity)
+    assert remedy in problem.remedy
+
+
+def test_the_book_s_own_exceptions_rest_while_other_data_are_in_use(tmp_path):
+    lines = [line for line in text_of("crude_imports").splitlines(keepends=True) if not line.startswith("2020,United States")]
+    found = check.check(overlay(tmp_path / "mine", crude_imports="".join(lines)))
+    assert {p.rule for p in found} == {"rows-lost"}
 
 
 def test_a_country_under_another_name_is_refused_with_the_name_meant(tmp_path):
@@ -98,12 +149,6 @@ def test_every_rule_can_be_explained():
         assert len(check.explain(rule)) > 30
 
 
-@pytest.fixture
-def copy(tmp_path) -> Path:
-    shutil.copytree(DATA, tmp_path / "data")
-    return tmp_path / "data"
-
-
 def append(file: Path, line: str) -> None:
     with open(file, "a", encoding="utf-8") as handle:
         handle.write(line + "\n")
@@ -112,7 +157,7 @@ def append(file: Path, line: str) -> None:
 def test_a_new_row_says_that_its_source_is_missing(copy):
     append(copy / "economics" / "trade_annual.csv", "2027,100,120,,,GACC,office-2028-01,,,read,")
     found = check.check(Package(copy))
-    assert {(p.rule, p.value) for p in found if p.severity == "error"} == {("source", "office-2028-01"), ("dates", "2027")}
+    assert {(p.rule, p.value) for p in found if p.severity == "error"} == {("source", "office-2028-01"), ("dates", "2027"), ("gap", "2027")}
 
 
 def test_a_new_source_says_that_no_row_cites_it_and_which_tier_is_due(copy):

@@ -221,41 +221,51 @@ def test_pages_are_light(book):
 EVIL = {
     "script": "<script>alert(1)</script><img src=x onerror=alert(2)>",
     "formula": '=HYPERLINK("https://evil.example/","x")',
-    "roles": "{fact}`small.total` **bold** [x](https://evil.example/) ${{ 7*7 }} {{ 7*7 }} {% raw %}",
+    "roles": "{fact}`economics.total` **bold** [x](https://evil.example/) ${{ 7*7 }} {{ 7*7 }} {% raw %} {{ cycler.__init__.__globals__ }}",
+    "css": "</style><style>article{display:none}</style><p style=position:fixed>@import url(https://evil.example/a.css)",
+    "tex": "\\input{/etc/passwd} } { ```{eval-rst} <!-- --> %% :::{note}",
 }
 
 
 def test_text_from_data_is_harmless(tmp_path, open_page):
-    """Markup, formulas, roles and templates in notes and titles print as they stand and do nothing."""
-    workspace = small_project(tmp_path / "evil")
+    """Markup, formulas, roles, templates and styles in any text of the data print as they stand and do nothing."""
+    workspace = small_project(tmp_path / "evil", chapters=("economics",))
     quoted = {k: '"' + v.replace('"', '""') + '"' for k, v in EVIL.items()}
     annual = "data/economics/trade_annual.csv"
     lines = (workspace.root / annual).read_text(encoding="utf-8").splitlines()
     for i, line in enumerate(lines):
         if line.startswith("2023,"):
-            lines[i] = f"2023,110.97,129.14,,26.3,{quoted['formula']},teller-2024-01-12,,,read,{quoted['roles']}"
+            lines[i] = f"2023,110.97,129.14,,26.3,{quoted['formula']},teller-2024-01-12,,{quoted['css']},read,{quoted['roles']}"
     (workspace.root / annual).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    workspace.edit(
-        "data/sources.csv", "Trade turnover between Russia and China reached a record $240 billion", '"' + EVIL["script"].replace('"', '""') + '"'
-    )
-    workspace.edit("data/economics/trade_annual.csv", "2024,115.49,129.32,,1.9,GACC", f"2024,115.49,129.32,,1.9,{quoted['script']}")
-    columns = {"year": ("Year", None), "note": ("Note", None), "reporter": ("By", None)}
-    code = f"chapter.table('evil', annual.tail(3), title='Evil', unit='none', columns={columns})"
-    write_chapter(workspace, "small", [*SMALL_CHAPTER[:4], ("code", code), *SMALL_CHAPTER[4:]])
+    publisher = quoted["tex"][:-1] + ' (RT Russian)"'  # which keeps its tier
+    old = "Trade turnover between Russia and China reached a record $240 billion,Teller Report (RT Russian),"
+    workspace.edit("data/sources.csv", old, f"{quoted['script']},{publisher},")
+    workspace.edit(annual, "2024,115.49,129.32,,1.9,GACC", f"2024,115.49,129.32,,1.9,{quoted['script']}")
+    workspace.edit("data/claims.csv", "Two-way goods trade of 2023", EVIL["script"] + EVIL["css"] + " " + EVIL["roles"])
+    columns = {"year": ("Year", None), "note": ("Note", None), "reporter": ("By", None), "locator": ("Where", None)}
+    table = ("code", f"chapter.table('evil', annual.tail(3), title=annual.iloc[-2]['note'], unit=annual.iloc[-2]['locator'], columns={columns})")
+    judged = [("code", "chapter.claims()"), ("markdown", "## Claims\n\n:::{claims} economics\n:::")]
+    write_chapter(workspace, "economics", [*SMALL_CHAPTER[:4], table, judged[0], *SMALL_CHAPTER[4:], judged[1]])
     workspace.build()
-    for name in ("small", "sources"):
+    for name in ("economics", "sources"):
         page = open_page(workspace.html / f"{name}.html")
         page.wait_for_timeout(300)
         assert page.said == []
-        assert page.evaluate("document.querySelectorAll('article script, article img[onerror]').length") == 0
+        assert page.evaluate("document.querySelectorAll('article script, article style, article img[onerror], article p[style]').length") == 0
+        assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+        assert page.locator("article").is_visible()
         assert EVIL["script"] in page.locator("article").inner_text()
         assert page.locator("article a[href*='evil.example']").count() == 0
-    text = open_page(workspace.html / "small.html").locator("#tab-evil").inner_text()
-    assert EVIL["roles"] in text
-    assert EVIL["formula"] in text
-    exported = (workspace.html / "downloads" / "small" / "evil.csv").read_text(encoding="utf-8")
+    assert EVIL["tex"] in page.locator("article").inner_text()
+    text = open_page(workspace.html / "economics.html").locator("#tab-evil").inner_text()
+    for kind in ("roles", "formula", "css"):
+        assert EVIL[kind] in text
+    exported = (workspace.html / "downloads" / "economics" / "evil.csv").read_text(encoding="utf-8")
     assert "\"'=HYPERLINK(" in exported
     assert "\"'=HYPERLINK(" in (workspace.html / "downloads" / "tables" / "trade_annual.csv").read_text(encoding="utf-8")
+    references = (workspace.html / "downloads" / "references.bib").read_text(encoding="utf-8")
+    assert "/input(/etc/passwd) ) (" in references
+    assert "\\input" not in references
 
 
 def test_facts_json_keeps_the_contract(book):

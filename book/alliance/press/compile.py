@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import json
 import os
 import re
@@ -20,6 +18,7 @@ from alliance.editions import Edition, compare, latest_frozen, read_edition
 from alliance.press.project import SHARED_TABLES, Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
 from alliance.verdicts import VERDICTS
+from alliance.writer import csv_text, guarded
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
 CLAIM_COLUMNS = (
@@ -86,7 +85,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     """Everything the pages need to know: the chapters' records, the sources, terms and tables they use, the edition."""
     records = {c: json.loads((f / "record.json").read_text(encoding="utf-8")) for c, f in executed.items()}
     read = sorted({t for r in records.values() for t in r["reads"]} - set(SHARED_TABLES))
-    tables = {t: project.package.resources[t] | {"rows": len(project.package.table(t).rows)} for t in read}
+    tables = {t: project.package.resources[t] | _counts(project.package.table(t).rows) for t in read}
     cited = sorted({s for r in records.values() for s in r["sources"]} | {s for t in read for s in _sources_of(project, t)})
     rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
     inputs = [project.package.descriptor["version"], project.parameters, {t: project.package.digest(t) for t in project.package.resources}]
@@ -121,6 +120,10 @@ def _since_kept_edition(project: Project, records: dict[str, dict]) -> dict | No
     facts = {f["id"]: f for r in records.values() for f in r["facts"]}
     claims = {c["id"]: c for r in records.values() for c in r["claims"]}
     return {"edition": kept.name} | compare(read_edition(kept), Edition(facts, claims)).as_dict()
+
+
+def _counts(rows: list[dict]) -> dict[str, int]:
+    return {"rows": len(rows), "supplied": sum(row.get("evidence") == "supplied" for row in rows)}
 
 
 def _sources_of(project: Project, table: str) -> set[str]:
@@ -293,15 +296,20 @@ def references(sources: dict[str, dict]) -> str:
     """The sources as a BibTeX file."""
     entries = {}
     for name, source in sources.items():
-        fields = {"title": source["title"], "note": f"{source['tier']}; looked up {source['checked']}"}
+        fields = {"title": _no_commands(source["title"]), "note": f"{source['tier']}; looked up {source['checked']}"}
         if source["url"]:
             fields["url"] = source["url"]
         if source["published"]:
             fields |= dict(zip(("year", "month"), source["published"].split("-"), strict=False))
         if source["language"]:
             fields["langid"] = source["language"]
-        entries[name] = Entry("misc", fields=fields, persons={"author": [Person(last=f"{{{source['publisher']}}}")]})
+        entries[name] = Entry("misc", fields=fields, persons={"author": [Person(last=f"{{{_no_commands(source['publisher'])}}}")]})
     return BibliographyData(entries).to_string("bibtex")
+
+
+def _no_commands(text: str) -> str:
+    """Text without the signs that TeX would obey."""
+    return text.translate({ord("{"): "(", ord("}"): ")", ord("\\"): "/"})
 
 
 def write_json(file: Path, thing) -> None:
@@ -312,19 +320,13 @@ def table_csv(project: Project, name: str, table: dict) -> str:
     """A whole table as it was read, overlay included."""
     columns = [f["name"] for f in table["schema"]["fields"]]
     rows = [[guarded(row.fields[c]) for c in columns] for row in project.package.sheet(name).rows]
-    return _csv([columns, *rows])
-
-
-def guarded(text: str) -> str:
-    """Text that a spreadsheet would run as a formula, made harmless with an apostrophe; numbers stay as they are."""
-    formula = text[:1] in ("=", "+", "-", "@", "\t", "\r") and not re.fullmatch(r"-?\d+(\.\d+)?", text)
-    return f"'{text}" if formula else text
+    return csv_text([columns, *rows])
 
 
 def _claims_csv(claims: list[dict]) -> str:
     assert all(c["verdict"] in VERDICTS for c in claims)
     rows = [[_claim_cell(claim[c]) for c in CLAIM_COLUMNS] for claim in claims]
-    return _csv([list(CLAIM_COLUMNS), *rows])
+    return csv_text([list(CLAIM_COLUMNS), *rows])
 
 
 def _claim_cell(value) -> str:
@@ -333,9 +335,3 @@ def _claim_cell(value) -> str:
     if isinstance(value, list):
         return ";".join(f"{v['what']} → {v['verdict']}" if isinstance(v, dict) else v for v in value)
     return "" if value is None else guarded(str(value)) if isinstance(value, str) else f"{value:g}"
-
-
-def _csv(rows: list[list[str]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()

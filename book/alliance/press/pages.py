@@ -23,6 +23,7 @@ from alliance.verdicts import SYMBOLS, VERDICTS
 logger = logging.getLogger(__name__)
 
 GLOSSARY = "glossary"  # the page that the names of the glossary lead to
+BADGE = ' <span class="badge">your data</span>'
 NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"
 RULE_NAMES = {
     "within": "equal within a tolerance",
@@ -95,7 +96,7 @@ def visit_fact(translator, node):
 
 
 def depart_fact(translator, node):
-    translator.body.append("</a>")
+    translator.body.append(f"</a>{BADGE if node['supplied'] else ''}")
 
 
 def visit_notes(translator, node):
@@ -116,6 +117,7 @@ def render_note(book: Book, fact: dict) -> str:
             "publisher": book.publisher(i["source"]) if i["source"] else "",
             "published": book.sources[i["source"]]["published"] if i["source"] else "",
             "locator": i["locator"],
+            "supplied": i["evidence"] == "supplied",
         }
         for i in fact["inputs"][:NOTE_INPUTS]
     ]
@@ -161,9 +163,9 @@ def visit_table(translator, node):
     translator.body.append(f"{_number(translator, node)}{book.render('figure', record=record)}</div>")
     translator.body.append(f'<div class="scroll" tabindex="0" role="group" aria-labelledby="{name}-caption"><table aria-labelledby="{name}-caption">')
     translator.body.append(f"<thead><tr>{head}</tr></thead><tbody>")
-    for first, *rest in record["rows"]:
+    for (first, *rest), supplied in zip(record["rows"], record["supplied_rows"], strict=True):
         cells = "".join(f"<td{_cell_class(n, text)}>{escape(text)}</td>" for text, n in zip(rest, record["numeric"][1:], strict=True))
-        translator.body.append(f'<tr><th scope="row"{_cell_class(False, first)}>{escape(first)}</th>{cells}</tr>')
+        translator.body.append(f'<tr><th scope="row"{_cell_class(False, first)}>{escape(first)}{BADGE if supplied else ""}</th>{cells}</tr>')
     translator.body.append(f"</tbody></table></div>{_source_line(translator, node)}</div>")
     raise nodes.SkipNode
 
@@ -193,7 +195,7 @@ class FactRole(SphinxRole):
         fact = book.find(book.facts, self.env.docname, self.text)
         if fact is None:
             return _unknown(self, "fact")
-        node = fact_reference(self.rawtext, fact["text"], fact=fact["id"], home=fact["id"].split(".")[0])
+        node = fact_reference(self.rawtext, fact["text"], fact=fact["id"], home=fact["id"].split(".")[0], supplied=fact["evidence"] == "supplied")
         return [node], []
 
 
@@ -382,6 +384,7 @@ class Claims(Typeset):
             "anchors": {n: anchor(n) for n in names},
             "homes": {n: "" if n.split(".")[0] == self.env.docname else f"{n.split('.')[0]}.html" for n in names},
             "texts": {n: book.facts[n]["text"] for n in names},
+            "supplied": {n for n in names if book.facts[n]["evidence"] == "supplied"},
             "publishers": {s: row["publisher"] for s, row in sources.items()},
             "published": {s: row["published"] for s, row in sources.items()},
         }
@@ -497,6 +500,7 @@ class KeyFigures(Typeset):
             page = f"{name.split('.')[0]}.html"
             figures.append(
                 {"page": page, "anchor": anchor(name), "text": book.facts[name]["text"], "unit": unit, "label": label}
+                | {"supplied": any(book.facts[n]["evidence"] == "supplied" for n in names)}
                 | {"change": book.facts[change]["text"] if change else "", "change_anchor": anchor(change), "change_label": change_label}
             )
         return book.render("key-figures", figures=figures)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from alliance.data import ROOT, Package, digest_of
 from alliance.problems import BAD_INPUT, AllianceError
+from alliance.reader import MAX_BYTES
 
 DEFAULT_YEAR = 2024
 FOCUS_YEARS = range(2021, 2026)
@@ -88,7 +89,7 @@ class Project:
         files += [f for folder in (self.book, self.root / "data") for f in folder.rglob("*") if _counts(f)]
         hashes = {str(f.relative_to(self.root)): _sha256(f) for f in sorted(files)}
         if self.overlay and self.overlay.is_dir():
-            hashes |= {f"overlay/{f.name}": _sha256(f) for f in sorted(self.overlay.iterdir()) if f.is_file()}
+            hashes |= {f"overlay/{f.name}": _sha256(f) for f in sorted(self.overlay.iterdir())}
         return hashes
 
     @cached_property
@@ -174,4 +175,6 @@ def _metadata(notebook: Path) -> dict:
 
 
 def _sha256(file: Path) -> str:
+    if not file.is_file() or file.stat().st_size > MAX_BYTES:
+        return "refused"  # by the check of the data, which must see it nevertheless
     return hashlib.sha256(file.read_bytes()).hexdigest()

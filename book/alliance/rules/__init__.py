@@ -1,4 +1,4 @@
-"""The rules that the data must satisfy beyond the grammar: of tables, and of the record that holds them together.
+"""The rules that the data must satisfy beyond the grammar: of files, tables, series, and the record that holds them together.
 
 A rule is a function of the package and its tables that yields problems; its docstring is what ``alliance check
 --explain`` prints. Rules use the standard library, and all of them run: one report for all problems.
@@ -14,13 +14,16 @@ from alliance.problems import Problem
 Tables = dict[str, Table]
 Rule = Callable[[Package, Tables], Iterator[Problem]]
 RULES: dict[str, Rule] = {}
+EXCUSABLE: set[str] = set()  # rules that judge a value, which may be right all the same
 
 
-def rule(rule_id: str) -> Callable[[Rule], Rule]:
-    """Register a rule under the id that problems print."""
+def rule(rule_id: str, excusable: bool = False) -> Callable[[Rule], Rule]:
+    """Register a rule under the id that problems print; an exception may name it if it is ``excusable``."""
 
     def register(function: Rule) -> Rule:
         RULES[rule_id] = function
+        if excusable:
+            EXCUSABLE.add(rule_id)
         return function
 
     return register
@@ -34,4 +37,4 @@ def at(table: Table, position: int, column: str, value, rule_id: str, message: s
     return Problem(file, line, column, shown, rule_id, message, remedy, severity, (table.name, key, column))
 
 
-from alliance.rules import record, tables  # noqa: E402, F401  (importing them registers their rules)
+from alliance.rules import files, record, series, tables  # noqa: E402, F401  (importing them registers their rules)

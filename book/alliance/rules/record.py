@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
-from alliance import describe
+from alliance import describe, hints
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
-from alliance.rules import RULES, at, rule
-from alliance.verdicts import NEEDS, REVIEW, listed, measures_of
+from alliance.rules import EXCUSABLE, at, rule
+from alliance.verdicts import NEEDS, REVIEW, listed, measures_of, takes
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 
@@ -30,15 +31,17 @@ def description(package, tables):
 @rule("source")
 def sources(package, tables):
     """Every source that a row cites is described in sources.csv, and a row of evidence "read" or "supplied" cites one."""
-    if "sources" not in tables:
+    if "sources" not in package.resources:
         return
-    known = set(package.sources)
-    for table in tables.values():
+    known = {row.fields["id"] for row in package.sheet("sources").rows}  # ids are known even if another column is broken
+    for table in tables.values() if known else ():
         for i, row in enumerate(table.rows):
             for column in SOURCE_COLUMNS:
                 for source in listed(row.get(column)):
                     if source not in known:
+                        meant = hints.near(source, list(known))
                         remedy = "Add it to sources.csv, or correct the id (ids are separated by semicolons)."
+                        remedy += f' Did you mean "{meant}"?' if meant else ""
                         yield at(table, i, column, source, "source", "no such source in sources.csv", remedy)
             if "evidence" in row and row["evidence"] != "recalled" and not row["source_id"]:
                 remedy = "Name the source, or mark the row as recalled."
@@ -54,7 +57,7 @@ def unused_sources(package, tables):
     cited = {s for t in tables.values() for row in t.rows for column in SOURCE_COLUMNS for s in listed(row.get(column))}
     seen: dict[str, str] = {}
     for i, row in enumerate(table.rows):
-        if row["id"] not in cited:
+        if row["id"] not in cited and not (package.overlay and package.is_own(table, i)):
             yield at(table, i, "id", row["id"], "source-unused", "no row cites this source", "Remove it, or cite it.", "warning")
         if row["url"] and row["url"] in seen:
             remedy = "Keep one id for one address, and write it wherever the other is cited."
@@ -83,14 +86,19 @@ def tier_of(publisher: str, title: str, rules: list[dict]) -> tuple[str, str]:
     relayed = re.search(r"\([^()]*\)$", title)
     names = f"{publisher} {relayed[0] if relayed else ''}"
     for row in rules:
-        if re.search(rf"(?<!\w){re.escape(row['word'])}(?!\w)", names):
+        if _whole_word(row["word"]).search(names):
             return row["tier"], f'by the rule "{row["word"]}"'
     return "press", "since no rule knows it"
 
 
+@functools.cache
+def _whole_word(word: str) -> re.Pattern:
+    return re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+
+
 @rule("measure")
 def measures(package, tables):
-    """Every measure can be computed from rows that were read; one that no claim uses or builds on is named (a warning)."""
+    """Every measure can be computed from rows that were read or supplied; one that no claim uses or builds on is named (a warning)."""
     table, claims = tables.get("measures"), tables.get("claims")
     if table is None:
         return
@@ -152,6 +160,9 @@ def claims(package, tables):
         for column in ("claimed", "threshold"):
             if row["rule"] in NEEDS[column] and row[column] is None:
                 yield at(table, i, column, "", "claim", f'the rule "{row["rule"]}" needs this value', "Write the number.")
+        if not review and not takes(row["rule"], len(listed(row["measures"]))):
+            message = f'the rule "{row["rule"]}" does not take {len(listed(row["measures"]))} measures'
+            yield at(table, i, "measures", row["measures"], "claim", message, "Name the measures that it compares, in order.")
 
 
 @rule("account")
@@ -181,6 +192,8 @@ def disagreements(package, tables):
         if other is None and row["table"] in package.resources:
             continue  # a table whose form is wrong is reported as that
         found = other.find_shown(row["key"]) if other else None
+        if other and found is None and package.replaces(other.name):
+            continue  # the user's table may be shorter than the book's
         if other is None or found is None or row["column"] not in [*other.fields, *other.derived]:
             message = f"there is no cell {row['table']}, {row['key']}, {row['column']}"
             yield at(table, i, "key", row["key"], "disagreement", message, "Write the key's parts separated by semicolons.")
@@ -201,11 +214,22 @@ def disagreements(package, tables):
 
 @rule("exception")
 def exceptions(package, tables):
-    """A named exception is for an existing rule and cell; one that excuses nothing any more is named (a warning)."""
+    """A named exception is for an existing cell and for a rule that judges values; one that excuses nothing any more is named (a warning).
+
+    A folder of your own may hold an exceptions.csv; its exceptions are added to the book's own. The rules of form, and
+    those of names, keys, sources and formulas, know no exception.
+    """
     table = tables.get("exceptions")
     for i, row in enumerate(table.rows if table else ()):
         other = tables.get(row["table"])
         if other is None and row["table"] in package.resources:
             continue  # a table whose form is wrong is reported as that
-        if row["rule"] not in RULES or other is None or other.find_shown(row["key"]) is None:
-            yield at(table, i, "key", row["key"], "exception", "there is no such rule, table or row", "Correct or remove it.")
+        if package.overlay is not None and package.is_own(table, i):
+            continue  # the row that it excuses may be gone from the tables in use
+        if row["rule"] not in EXCUSABLE:
+            remedy = f"Rules that know exceptions: {', '.join(sorted(EXCUSABLE))}."
+            yield at(table, i, "rule", row["rule"], "exception", "there is no such rule, or it knows no exceptions", remedy)
+        elif other is None or other.find_shown(row["key"]) is None:
+            yield at(table, i, "key", row["key"], "exception", "there is no such table or row", "Correct or remove it.")
+        elif row["column"] not in [*other.fields, *other.derived]:
+            yield at(table, i, "column", row["column"], "exception", "the table has no such column", "Correct or remove it.")

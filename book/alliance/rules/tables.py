@@ -1,18 +1,18 @@
-"""Rules within and across tables of facts: keys, countries, dates, parts and totals, printed and computed values, jumps."""
+"""Rules within and across tables of facts: keys, countries, dates, parts and totals, printed and computed values."""
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 
+from alliance import hints
 from alliance.data import Table
 from alliance.formulas import FormulaError, names
 from alliance.quantity import Quantity
 from alliance.rules import at, rule
+from alliance.verdicts import listed
 
 POINTS = 1.5  # how far a printed share may lie from the computed one
 RELATIVE = 0.005  # how far totals may lie from the sum of their parts, as a share
-JUMP = 3.0  # greatest change from one year to the next, as a factor, unless the table states another
 
 # The same thing counted twice: measure formulas that must agree to within so many percent, and why they may differ.
 MIRRORS = (
@@ -45,18 +45,52 @@ def keys(package, tables):
 @rule("country")
 def countries(package, tables):
     """A country or group has one name, that of the table countries; its code, if any, is of ISO 3166-1."""
-    table = tables.get("countries")
-    if table is None:
+    if "countries" not in package.resources:
         return
-    names = {row["name"] for row in table.rows}
-    for other in tables.values():
+    rows = [row.fields for row in package.sheet("countries").rows]  # names can be looked up even if another column is broken
+    names = {row["name"] for row in rows}
+    for other in tables.values() if names else ():
         for column in (c for c, f in other.fields.items() if f.get("country")):
             for i, row in enumerate(other.rows):
                 if row[column] is not None and row[column] not in names:
-                    twin = difflib.get_close_matches(row[column], names, n=1)
-                    remedy = f'Did you mean "{twin[0]}"?' if twin else "Write the name as in countries.csv, or add it there."
-                    yield at(other, i, column, row[column], "country", "no such name in countries.csv", remedy)
-    yield from _codes(table)
+                    meant = _meant(row[column], {r["name"]: r["iso3"] for r in rows})
+                    remedy = f'Did you mean "{meant}"?' if meant else "Write the name as in countries.csv, or add it there."
+                    message = f"no such name in countries.csv{hints.strange_letter(row[column])}"
+                    yield at(other, i, column, row[column], "country", message, remedy)
+    yield from _codes(tables["countries"]) if "countries" in tables else ()
+
+
+OTHER_NAMES = {"prc": "CHN", "people's republic of china": "CHN", "mainland china": "CHN", "us": "USA", "u.s.": "USA", "america": "USA", "uk": "GBR"}
+OTHER_NAMES |= {"great britain": "GBR", "england": "GBR", "holland": "NLD", "burma": "MMR", "rok": "KOR", "dprk": "PRK", "uae": "ARE", "drc": "COD"}
+OTHER_NAMES |= {"россия": "RUS", "рф": "RUS", "кнр": "CHN", "сша": "USA", "великобритания": "GBR", "южная корея": "KOR", "北韩": "PRK", "韩国": "KOR"}
+
+
+def _meant(name: str, known: dict[str, str]) -> str | None:
+    """The book's name of a country that has another name: official, a code, in Russian or Chinese, or nearly spelled so."""
+    plain = name.strip().lower().removeprefix("the ")
+    code = OTHER_NAMES.get(plain) or _code_of(plain)
+    by_code = {iso: own for own, iso in known.items() if iso}
+    return by_code.get(code or "") or hints.near(name, list(known))
+
+
+def _code_of(name: str) -> str | None:
+    """The ISO 3166-1 alpha-3 code of a country by any of the names that the standard's tables know."""
+    import gettext
+
+    import pycountry
+
+    for language in ("ru", "zh_CN") if not name.isascii() else ():
+        words = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=[language], fallback=True).gettext
+        for country in pycountry.countries:
+            forms = {
+                words(form).lower() for form in (country.name, getattr(country, "official_name", ""), getattr(country, "common_name", "")) if form
+            }
+            if name in forms:
+                return country.alpha_3
+    try:
+        return pycountry.countries.lookup(name).alpha_3
+    except LookupError:
+        return None
 
 
 def _codes(table: Table):
@@ -70,24 +104,41 @@ def _codes(table: Table):
             yield at(table, i, "iso3", "", "country", f"a {row['kind']} has no code", "Write its ISO 3166-1 alpha-3 code.")
 
 
-@rule("dates")
+@rule("dates", excusable=True)
 def dates(package, tables):
-    """The end of a span is not before its start, and nothing is dated after the newest information of its table."""
+    """The end of a span is not before its start, and nothing that happened is dated later than it can be known.
+
+    That is: not after the newest information of its table (a warning for rows supplied by you, which may be newer than
+    the book), nor after its sources were looked up. A row whose kind or status is projection may lie ahead.
+    """
+    looked_up = {s: row["checked"] for s, row in package.sources.items()} if "sources" in tables else {}
     for table in tables.values():
         columns = [c for c, f in table.fields.items() if f.get("partialDate") or f["type"] == "year"]
         spans = [(a, b) for a, b in (("start_date", "end_date"), ("period_start", "period_end"), ("joined", "left")) if {a, b} <= set(columns)]
-        time, vintage = table.description.get("time"), table.description["vintage"]
+        time = table.description.get("time")
         for i, row in enumerate(table.rows):
             for start, end in spans:
                 if row[start] and row[end] and _before(str(row[end]), str(row[start])):
                     yield at(table, i, end, row[end], "dates", f"the span ends before it starts ({row[start]})", "Correct one of the dates.")
             planned = row.get("status") == "projection" or row.get("kind") == "projection"
-            if time in columns and row[time] is not None and not planned and _before(vintage, str(row[time])):
-                message = f"the date lies after the newest information of the table ({vintage})"
-                remedy = 'Correct the date, or set the "vintage" in tables.toml.'
-                # A user's own rows are newer than the book's description, which is no mistake.
-                severity = "warning" if row.get("evidence") == "supplied" else "error"
-                yield at(table, i, time, row[time], "dates", message, remedy, severity)
+            if not planned and time in columns and row[time] is not None:
+                for message, remedy, severity in _ahead(table, row, str(row[time]), looked_up):
+                    yield at(table, i, time, row[time], "dates", message, remedy, severity)
+
+
+def _ahead(table: Table, row: dict, when: str, looked_up: dict[str, str]):
+    """Why a row's date cannot be one of something that happened; a user's own rows may be newer than the book."""
+    vintage = table.description["vintage"]
+    supplied = row.get("evidence") == "supplied"
+    cited = [looked_up[s] for s in listed(row.get("source_id")) + listed(row.get("other_source_ids")) if s in looked_up]
+    if _before(vintage, when) and not supplied:
+        message = f"the date lies after the newest information of the table ({vintage})"
+        yield message, 'Correct the date, or set the "vintage" in tables.toml.', "error"
+    elif cited and _before(max(cited), when):
+        message = f"the date lies ahead of the day on which its source was looked up ({max(cited)}), so this is no actual value"
+        yield message, "Correct the date, or say when the source was looked up.", "error"
+    elif _before(vintage, when):
+        yield f"the date lies after the newest information of the book's table ({vintage})", "Make sure that it is right.", "warning"
 
 
 def _before(a: str, b: str) -> bool:
@@ -112,7 +163,7 @@ def derived_columns(package, tables):
                 yield at(table, 0, column, "", "formula", str(error).strip("'\""), remedy)
 
 
-@rule("printed")
+@rule("printed", excusable=True)
 def printed_values(package, tables):
     """What a source printed agrees with what its other values make.
 
@@ -142,7 +193,7 @@ def _without(table: Table, row: dict, printed: str, computed: str) -> float | No
     return quantity.value if quantity.known and quantity.evidence != "recalled" else None
 
 
-@rule("parts")
+@rule("parts", excusable=True)
 def parts(package, tables):
     """The parts of a total that stands in the same table do not exceed it by more than half a percent."""
     for table in tables.values():
@@ -166,7 +217,7 @@ def _rest(table: Table, row: dict, column: str) -> tuple:
     return tuple(row[c] for c in table.key_columns if c != column)
 
 
-@rule("plausible")
+@rule("plausible", excusable=True)
 def plausible_values(package, tables):
     """A value lies between the bounds that its table states as plausible, such as the price of a tonne."""
     for table in tables.values():
@@ -180,7 +231,7 @@ def plausible_values(package, tables):
                     yield at(table, i, blamed.column, blamed.value, "plausible", message, "Correct the value, or name the exception with its reason.")
 
 
-@rule("sums")
+@rule("sums", excusable=True)
 def sums(package, tables):
     """Rows that a table names as parts of another of its rows add up to it, to within two percent."""
     for table in tables.values():
@@ -202,7 +253,7 @@ def sums(package, tables):
 PACE = (0.55, 1.75)  # how a part of a year may run against the whole, as a factor
 
 
-@rule("pace")
+@rule("pace", excusable=True)
 def paces(package, tables):
     """A part of a year runs at a pace between 0.55 and 1.75 times that of the whole year (a warning: trade may turn)."""
     for table in tables.values():
@@ -234,7 +285,7 @@ def _months(row: dict) -> int | None:
     return int(end[5:7]) - int(start[5:7]) + 1
 
 
-@rule("bounds")
+@rule("bounds", excusable=True)
 def bounds(package, tables):
     """A low end does not exceed its high end, and a part named so by the table does not exceed its whole."""
     for table in tables.values():
@@ -246,44 +297,7 @@ def bounds(package, tables):
                     yield at(table, i, small, row[small], "bounds", f"it exceeds {great} ({row[great]:g})", "Correct one of the two.")
 
 
-@rule("jump")
-def jumps(package, tables):
-    """From one year to the next a value changes by no more than the factor that its table states.
-
-    Three, where it states none. A true jump is named, with its reason, in exceptions.csv. Counts below ten and values
-    that change sign are left out.
-    """
-    for table in tables.values():
-        if "year" not in table.key_columns:
-            continue
-        limit = table.description.get("jump", JUMP)
-        measures = [c for c in table.measures if c not in table.derived and not c.endswith(("yoy_pct", "change_pct", "change_pp"))]
-        for i, row in enumerate(table.rows):
-            before = table.find(**(dict(zip(table.key_columns, table.key_of(row), strict=True)) | {"year": row["year"] - 1}))
-            if before is None or row.get("evidence") == "recalled" or before.get("evidence") == "recalled":
-                continue
-            for column in measures:
-                new, old = row[column], before[column]
-                if new is None or old is None or new * old <= 0 or (table.unit(column, row) == "count" and max(new, old) < 10):
-                    continue
-                factor = new / old
-                if factor > limit or factor < 1 / limit:
-                    size = f"{factor:.3g} times" if factor > 1 else f"a {1 / factor:.3g}th of"
-                    message = f"this is {size} the value of the year before ({old:g})"
-                    remedy = f"{_likely(factor)}Correct it, or name the exception in exceptions.csv with its reason."
-                    yield at(table, i, column, new, "jump", message, remedy)
-
-
-def _likely(factor: float) -> str:
-    """A hint where a jump is near a power of ten that a mistaken unit makes."""
-    size = max(factor, 1 / factor)
-    for power, words in ((1000, "thousand"), (1_000_000, "million")):
-        if 0.5 * power < size < 2 * power:
-            return f"Probably the unit is off by a factor of a {words}. "
-    return ""
-
-
-@rule("year-to-date")
+@rule("year-to-date", excusable=True)
 def year_to_date(package, tables):
     """A sum from January never falls within the year, does not exceed the full year, and grows by what the month says."""
     table, annual = tables.get("trade_monthly"), tables.get("trade_annual")
@@ -319,7 +333,7 @@ def _single_month(table: Table, row: dict, position: int):
             yield at(table, position, column, now.value, "year-to-date", message, "Correct the month or one of the sums.")
 
 
-@rule("mirror")
+@rule("mirror", excusable=True)
 def mirrors(package, tables):
     """The same thing in two tables agrees, as far as the two counts can: see the list in alliance.rules.tables."""
     for first, second, percent, reason in MIRRORS:
