@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = ("geopolitics", "economics", "military", "technology", "limitations")
 PARTS = ("_config.yml", "_toc.yml", "requirements.lock", "pyproject.toml", "book", "data", "tests/expected")
 IGNORED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
 
@@ -22,7 +24,7 @@ class Workspace:
         self.out = root / "_build"
         self.html = self.out / "html"
 
-    def run(self, *arguments: str, env: dict | None = None, timeout: float = 240) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, env: dict | None = None, timeout: float = 900) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "alliance", *map(str, arguments)]
         return subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, timeout=timeout)
 
@@ -110,13 +112,31 @@ SMALL_CHAPTER = [
 def small_project(target: Path, chapters: tuple[str, ...] = ("small",)) -> Workspace:
     """The real press and data with chapters of a few cells, for tests that build many times."""
     workspace = copy_project(target)
-    (workspace.root / "book" / "economics.ipynb").unlink()
+    shorten(workspace, (), "# Small book\n\nTrade: {fact}`" + chapters[0] + ".total`.\n")
     for name in chapters:
         write_chapter(workspace, name, SMALL_CHAPTER)
-    (workspace.root / "book" / "index.md").write_text("# Small book\n\nTrade: {fact}`" + chapters[0] + ".total`.\n", encoding="utf-8")
-    toc = "format: jb-book\nroot: index\nchapters:\n" + "".join(f"  - file: {c}\n" for c in (*chapters, "sources"))
-    (workspace.root / "_toc.yml").write_text(toc, encoding="utf-8")
+    write_toc(workspace, (*chapters, "sources"))
     return workspace
+
+
+def shorten(workspace: Workspace, kept: tuple[str, ...], index: str) -> None:
+    """Leave only some notebooks in the book; other chapters become empty pages, so that links still lead somewhere."""
+    book = workspace.root / "book"
+    for file in [*book.glob("*.ipynb"), *book.glob("*.md")]:
+        if file.stem not in (*kept, "sources"):
+            file.unlink()
+    empty = [name for name in CHAPTERS if name not in kept] if kept else []
+    for name in empty:
+        (book / f"{name}.md").write_text(f"# {name.capitalize()}\n", encoding="utf-8")
+    (book / "index.md").write_text(index, encoding="utf-8")
+    sources = (book / "sources.md").read_text(encoding="utf-8")
+    (book / "sources.md").write_text(re.sub(r"## Kinds of source.*?(?=## Bibliography)", "", sources, flags=re.DOTALL), encoding="utf-8")
+    write_toc(workspace, (*kept, *empty, "sources"))
+
+
+def write_toc(workspace: Workspace, pages: tuple[str, ...]) -> None:
+    toc = "format: jb-book\nroot: index\nchapters:\n" + "".join(f"  - file: {page}\n" for page in pages)
+    (workspace.root / "_toc.yml").write_text(toc, encoding="utf-8")
 
 
 def write_chapter(workspace: Workspace, name: str, cells: list[tuple[str, str]]) -> None:

@@ -12,19 +12,19 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from alliance import claims as verdicts
-from alliance import facts as words
-from alliance import figures, tables
-from alliance.data import package
-from alliance.facts import Fact, Finding, Guard
+from alliance import figures, tables, verdicts, words
+from alliance.data import ROOT, package
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
+from alliance.words import Fact, Finding, Guard
 
 OUTPUT = "ALLIANCE_OUTPUT"  # set by the press: the folder for this chapter's record, figures and downloads
+RECORDS = "ALLIANCE_RECORDS"  # set by the press for a notebook that sums the others up: their records, as JSON
 
 
 class Exhibit:
@@ -95,6 +95,16 @@ class Chapter:
         self._reads |= {"measures", *self.package.tables_of(name)}
         return self.package.measure(name)
 
+    @cached_property
+    def records(self) -> dict[str, dict]:
+        """What the other chapters published, for a notebook that sums them up; by hand, that of the last build."""
+        told = json.loads(os.environ.get(RECORDS, "null"))
+        built = sorted((ROOT / "_build" / "executed").glob("*.json"))
+        files = {c: Path(f) for c, f in told.items()} if told is not None else {f.stem: f for f in built if f.stem != self.name}
+        if not files:
+            raise AllianceError("This notebook sums up what the chapters published. Build the book first: make book.")
+        return {c: json.loads(f.read_text(encoding="utf-8")) for c, f in files.items()}
+
     # facts, guards, findings
 
     def fact(self, key: str, quantity: Quantity, label: str, digits: int = 1, text: str | None = None, unit: str | None = None) -> None:
@@ -106,7 +116,7 @@ class Chapter:
         quantity : the number with its provenance
         label : what it is, in words a reader understands
         digits : decimals in print
-        text : what prints instead of the plain number (see ``alliance.facts`` for words)
+        text : what prints instead of the plain number (see ``alliance.words`` for words)
         unit : unit to state, if not the quantity's own
 
         Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import signal
 import sys
@@ -93,6 +94,18 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("diff", _diff, "compare two editions")
     sub.add_argument("old", metavar="OLD", type=Path, help="output folder or facts.json")
     sub.add_argument("new", metavar="NEW", type=Path, help="output folder or facts.json")
+    sub.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+
+    sub = command("edition", _edition, "keep the facts and verdicts of the last build under data/editions/")
+    sub.add_argument("name", metavar="NAME", help="the version, such as 0.3.0")
+
+    sub = command("update", _update, "newer rows from offices with an open interface; writes only with --write")
+    sub.add_argument("feeds", nargs="*", metavar="FEED", help="worldbank, comtrade (default: all)")
+    sub.add_argument("--write", action="store_true", help="change the data, all or nothing, if the result keeps every rule")
+    sub.add_argument("--todo", action="store_true", help="list what is due, where it is published, and the columns to fill")
+    sub.add_argument("--since", type=int, metavar="YEAR", help="first year to ask for")
+    sub.add_argument("--fresh", action="store_true", help="ask again where an answer of the last day is there")
+    sub.add_argument("--reason", metavar="TEXT", help="why jumps that the rules refuse are right; written to exceptions.csv")
 
     sub = command("list", _list, "chapters, what each reads, whether it is stale and why")
     _inputs(sub)
@@ -167,12 +180,44 @@ def _verify(options) -> int:
 def _diff(options) -> int:
     from alliance.editions import compare, read_edition
 
-    return _tell_difference(compare(read_edition(options.old), read_edition(options.new)), "The editions have the same facts and verdicts.")
+    difference = compare(read_edition(options.old), read_edition(options.new))
+    if options.format == "text":
+        return _tell_difference(difference, "The editions have the same facts and verdicts.")
+    print(difference.markdown() if options.format == "markdown" else json.dumps(difference.as_dict(), ensure_ascii=False, indent=1))
+    return DIFFERENT if difference else OK
+
+
+def _edition(options) -> int:
+    from alliance.editions import compare, freeze, latest_frozen, read_edition
+
+    project = Project()
+    target = project.root / "data" / "editions" / options.name
+    before = latest_frozen(target.parent, options.name)
+    freeze(project.current, target)
+    print(f"Kept {target.relative_to(project.root)}. For the data section of CHANGELOG.md:\n")
+    difference = compare(read_edition(before), read_edition(target)) if before else None
+    print(f"### Data, since {before.name}\n\n{difference.markdown()}" if before else "### Data\n\nFirst edition kept.\n")
+    return OK
 
 
 def _tell_difference(difference, same: str) -> int:
-    print("\n".join(difference.lines()) if difference else same)
+    print("\n".join([difference.summary(), *difference.lines()]) if difference else same)
     return DIFFERENT if difference else OK
+
+
+def _update(options) -> int:
+    from alliance.feeds.update import FEEDS, Options, update
+
+    project = _project(options)
+    if options.todo:
+        import datetime
+
+        from alliance.feeds.todo import lines, tasks
+
+        fed = {table: name for name, feed in FEEDS.items() for table in feed.TABLES}
+        print("\n".join(lines(tasks(project.package, fed), datetime.date.today())))
+        return OK
+    return update(project, options.feeds, Options(options.write, options.since, options.fresh, options.reason, options.debug))
 
 
 def _list(options) -> int:

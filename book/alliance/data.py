@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alliance import formulas, reader
+from alliance import formulas, journal, reader
 from alliance.formulas import FormulaError
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.quantity import Cell, Quantity, combine
@@ -171,6 +171,7 @@ class Package:
     def __init__(self, path: Path | str = DATA, overlay: Path | str | None = None):
         self.path = Path(path)
         self.overlay = Path(overlay) if overlay else None
+        journal.finish(self.path)
         self.descriptor = self._read_descriptor()
         self.resources = {r["name"]: r for r in self.descriptor["resources"]}
         self._sheets: dict[str, Sheet] = {}

@@ -1,15 +1,40 @@
-"""Comparing two editions: which facts moved, which verdicts flipped."""
+"""Comparing two editions: which facts moved and why, which verdicts flipped, which guards broke, what is new."""
 
 from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from alliance.problems import BAD_INPUT, AllianceError
 
 RELATIVE_TOLERANCE = 1e-9
+SHOWN = 40  # facts listed one by one in words; the rest are counted
+CAUSES = 3  # rows named as the cause of one moved fact
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What an edition published: its facts, claims and guards (empty where they were not kept), and its version."""
+
+    facts: dict[str, dict]
+    claims: dict[str, dict]
+    guards: dict[str, dict] = field(default_factory=dict)
+    version: str = ""
+
+    @property
+    def sources(self) -> set[str]:
+        """Ids of every source behind a fact or a claim."""
+        cells = [c for f in self.facts.values() for c in f["inputs"]]
+        behind_facts = {s for c in cells for s in (c["source"], *c.get("other_sources", [])) if s}
+        return behind_facts | {s for c in self.claims.values() for s in c["sources"] if s}
+
+    @property
+    def rows(self) -> dict[tuple, dict]:
+        """The cells behind the facts, by table, key and column."""
+        return {_address(c): c for f in self.facts.values() for c in f["inputs"]}
 
 
 @dataclass
@@ -20,20 +45,63 @@ class Difference:
     added: list[dict] = field(default_factory=list)
     gone: list[dict] = field(default_factory=list)
     flipped: list[tuple[dict, dict]] = field(default_factory=list)
+    broken: list[dict] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.moved or self.added or self.gone or self.flipped)
+        return bool(self.moved or self.added or self.gone or self.flipped or self.broken)
 
-    def lines(self) -> list[str]:
-        """The differences in words, one a line."""
+    def summary(self) -> str:
+        """The difference in a sentence."""
+        counted = [
+            (len(self.flipped), "verdict flipped", "verdicts flipped"),
+            (len(self.broken), "sentence no longer holds", "sentences no longer hold"),
+            (len(self.moved), "number moved", "numbers moved"),
+            (len(self.added), "number is new", "numbers are new"),
+            (len(self.gone), "number is gone", "numbers are gone"),
+            (len(self.rows), "value is new behind them", "values are new behind them"),
+            (len(self.sources), "source is new", "sources are new"),
+        ]
+        told = [f"{n:,} {one if n == 1 else many}" for n, one, many in counted if n]
+        return "; ".join(told) + "." if told else "Nothing moved."
+
+    def lines(self, shown: int | None = None) -> list[str]:
+        """The differences in words, one a line, with the rows that moved a number; the first ``shown`` of each kind."""
         told = [f"verdict on {new['id']}: {old['verdict']} → {new['verdict']}" for old, new in self.flipped]
-        told += [f"{new['id']}: {old['text']} → {new['text']}{_change(old, new)}" for old, new in self.moved]
-        told += [f"{f['id']}: new, {f['text']}" for f in self.added]
-        return told + [f"{f['id']}: gone, was {f['text']}" for f in self.gone]
+        told += [f"no longer holds: {g['id']}: {g['meaning']}" for g in self.broken]
+        told += [f"{new['id']}: {old['text']} → {new['text']}{_change(old, new)}{_because(old, new)}" for old, new in self.moved[:shown]]
+        told += [f"{f['id']}: new, {f['text']}" for f in self.added[:shown]]
+        told += [f"{f['id']}: gone, was {f['text']}" for f in self.gone[:shown]]
+        left = sum(max(0, len(part) - shown) for part in (self.moved, self.added, self.gone)) if shown is not None else 0
+        return told + ([f"and {left:,} more numbers"] if left else [])
+
+    def as_dict(self) -> dict:
+        return {
+            "summary": self.summary(),
+            "verdicts": [{"id": n["id"], "old": o["verdict"], "new": n["verdict"]} for o, n in self.flipped],
+            "broken": self.broken,
+            "moved": [_moved(old, new) for old, new in self.moved],
+            "added": [{"id": f["id"], "text": f["text"]} for f in self.added],
+            "gone": [{"id": f["id"], "text": f["text"]} for f in self.gone],
+            "rows": self.rows,
+            "sources": self.sources,
+        }
+
+    def markdown(self) -> str:
+        """In words first, then tables."""
+        parts = [self.summary()]
+        if self.flipped or self.broken:
+            parts.append("\n".join(f"- {line}" for line in Difference(flipped=self.flipped, broken=self.broken).lines()))
+        if self.moved:
+            head = "| number | old | new | change | because |\n|---|---|---|---|---|"
+            rows = [m | {"because": "; ".join(m["because"])} for m in (_moved(o, n) for o, n in self.moved)]
+            parts.append("\n".join([head, *(f"| {m['label']} | {m['old']} | {m['new']} | {m['change']} | {m['because']} |" for m in rows)]))
+        return "\n\n".join(parts) + "\n"
 
 
-def read_edition(place: Path) -> tuple[list[dict], list[dict]]:
-    """Facts and claims of an output folder or of a ``facts.json`` (with ``claims.json`` beside it, if any).
+def read_edition(place: Path) -> Edition:
+    """What an output folder, a folder of a frozen edition, or a ``facts.json`` holds.
 
     Raises
     ------
@@ -44,27 +112,64 @@ def read_edition(place: Path) -> tuple[list[dict], list[dict]]:
     if file is None:
         raise AllianceError(f"{place} holds no facts.json. Give an output folder or a facts.json.", BAD_INPUT)
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))["facts"]
+        content = json.loads(file.read_text(encoding="utf-8"))
+        facts = {f["id"]: f for f in content["facts"]}
         beside = file.with_name("claims.json")
-        claims = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else []
+        claims = {c["id"]: c for c in json.loads(beside.read_text(encoding="utf-8"))} if beside.exists() else {}
+        records = [json.loads(f.read_text(encoding="utf-8")) for f in sorted((place / "executed").glob("*.json"))]
     except (ValueError, KeyError, TypeError) as error:
         raise AllianceError(f"{file} is not a facts file ({type(error).__name__}: {error}).", BAD_INPUT) from None
-    return facts, claims
+    guards = {g["id"]: g for r in records for g in r["guards"]}
+    return Edition(facts, claims, guards, content.get("edition", {}).get("version", ""))
 
 
-def compare(old: tuple[list[dict], list[dict]], new: tuple[list[dict], list[dict]]) -> Difference:
-    """What differs between two editions as ``read_edition`` returns them."""
-    before, after = ({f["id"]: f for f in edition[0]} for edition in (old, new))
-    verdicts, verdicts_now = ({c["id"]: c for c in edition[1]} for edition in (old, new))
-    both = [i for i in after if i in before]
-    judged = [i for i in verdicts_now if i in verdicts]
+def compare(old: Edition, new: Edition) -> Difference:
+    """What differs between two editions."""
+    both = [i for i in new.facts if i in old.facts]
+    judged = [i for i in new.claims if i in old.claims]
     keys = ("verdict", "at_the_time", "outcome")
+    before = {i for i, g in old.guards.items() if g["holds"]}
+    known = old.rows
     return Difference(
-        moved=[(before[i], after[i]) for i in both if not _same(before[i], after[i])],
-        added=[after[i] for i in after if i not in before],
-        gone=[before[i] for i in before if i not in after],
-        flipped=[(verdicts[i], verdicts_now[i]) for i in judged if any(verdicts[i][k] != verdicts_now[i][k] for k in keys)],
+        moved=[(old.facts[i], new.facts[i]) for i in both if not _same(old.facts[i], new.facts[i])],
+        added=[f for i, f in new.facts.items() if i not in old.facts],
+        gone=[f for i, f in old.facts.items() if i not in new.facts],
+        flipped=[(old.claims[i], new.claims[i]) for i in judged if any(old.claims[i][k] != new.claims[i][k] for k in keys)],
+        broken=[{"id": g["id"], "meaning": g["meaning"]} for i, g in new.guards.items() if i in before and g["holds"] is False],
+        rows=[{"table": c["table"], "key": c["key"], "column": c["column"], "value": c["value"]} for a, c in new.rows.items() if a not in known],
+        sources=sorted(new.sources - old.sources),
     )
+
+
+def freeze(built: Path, target: Path) -> None:
+    """Keep the facts and claims of a build under ``data/editions/``.
+
+    Raises
+    ------
+    AllianceError
+        If there is no build, or the edition is already kept.
+    """
+    if target.exists():
+        raise AllianceError(f"{target} is already kept. An edition is never overwritten; give another name.", BAD_INPUT)
+    if not (built / "html" / "facts.json").is_file():
+        raise AllianceError(f"{built} holds no build. Build the book first: make book.", BAD_INPUT)
+    unfinished = target.with_name(f".{target.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    for name in ("facts.json", "claims.json"):
+        shutil.copyfile(built / "html" / name, unfinished / name)
+    unfinished.rename(target)
+
+
+def latest_frozen(folder: Path, version: str) -> Path | None:
+    """The newest kept edition that is older than ``version``."""
+    kept = {_number(f.name): f for f in folder.iterdir() if (f / "facts.json").is_file()} if folder.is_dir() else {}
+    older = [number for number in kept if number < _number(version)]
+    return kept[max(older)] if older else None
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _same(a: dict, b: dict) -> bool:
@@ -78,3 +183,37 @@ def _change(old: dict, new: dict) -> str:
     if old["value"] is None or new["value"] is None or new["unit"] in ("percent", "year") or not old["value"]:
         return ""
     return f" ({100 * (new['value'] / old['value'] - 1):+.1f}%)"
+
+
+def _address(cell: dict) -> tuple:
+    return cell["table"], tuple(cell["key"].items()), cell["column"]
+
+
+def causes(old: dict, new: dict) -> list[str]:
+    """The cells that make two versions of a fact differ: another value, come in, or gone."""
+    before, after = ({_address(c): c["value"] for c in fact["inputs"]} for fact in (old, new))
+    found = []
+    for address in dict.fromkeys([*after, *before]):
+        if before.get(address) != after.get(address):
+            place = f"{address[0]} {' '.join(value for _, value in address[1])}, {address[2]}"
+            was, now = before.get(address, "not used"), after.get(address, "not used")
+            found.append(f"{place}: {was} → {now}")
+    return found or ["another formula" if old["formula"] != new["formula"] else "another label or rounding"]
+
+
+def _because(old: dict, new: dict) -> str:
+    found = causes(old, new)
+    more = f" and {len(found) - CAUSES} more" if len(found) > CAUSES else ""
+    return f" because of {'; '.join(found[:CAUSES])}{more}"
+
+
+def _moved(old: dict, new: dict) -> dict:
+    found = causes(old, new)
+    return {
+        "id": new["id"],
+        "label": new["label"],
+        "old": old["text"],
+        "new": new["text"],
+        "change": _change(old, new).strip(" ()"),
+        "because": found[:CAUSES] + ([f"{len(found) - CAUSES} more"] if len(found) > CAUSES else []),
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from alliance.facts import number
+from alliance.words import number
 from alliance.writer import guarded
 
 

@@ -8,7 +8,7 @@ import math
 from statistics import mean
 
 import pytest
-from alliance import claims, facts
+from alliance import verdicts, words
 from alliance.data import package
 from alliance.problems import AllianceError
 from alliance.quantity import Cell, Quantity
@@ -183,11 +183,11 @@ def test_forecasts_are_judged_twice(book):
     ],
 )
 def test_rules_of_verdicts(rule, values, claimed, threshold, verdict):
-    assert claims.RULES[rule](values, claimed, threshold).verdict == verdict
+    assert verdicts.RULES[rule](values, claimed, threshold).verdict == verdict
 
 
 def test_a_forecast_above_what_could_be_expected_was_not_reasonable():
-    assert claims.forecast([242, 256, 260], 280, None).at_the_time == "contradicted"
+    assert verdicts.forecast([242, 256, 260], 280, None).at_the_time == "contradicted"
 
 
 def test_every_claim_of_the_examined_points_has_a_short_quote(book):
@@ -227,9 +227,9 @@ def test_findings_on_one_source_or_on_state_media_are_low(book):
 
 def test_spans_of_five_years_are_counted_as_they_are(book):
     found = book.facts()
-    assert found["economics.spans_all"]["text"] == facts.count(len(SPANS)) == "15"
-    assert found["economics.spans_reached"]["text"] == facts.count(sum(g >= NEEDED for g in SPANS.values())) == "twelve"
-    assert found["economics.spans_missed"]["text"] == facts.listing(str(y) for y in sorted(SPANS) if SPANS[y] < NEEDED)
+    assert found["economics.spans_all"]["text"] == words.count(len(SPANS)) == "15"
+    assert found["economics.spans_reached"]["text"] == words.count(sum(g >= NEEDED for g in SPANS.values())) == "twelve"
+    assert found["economics.spans_missed"]["text"] == words.listing(str(y) for y in sorted(SPANS) if SPANS[y] < NEEDED)
 
 
 def test_no_method_makes_price_the_larger_part_since_2021_and_another_base_does():
@@ -252,16 +252,16 @@ def test_the_data_of_a_figure_hold_every_row_of_its_table_to_the_focus_year(book
 
 def test_the_ceiling_of_confidence():
     tiers = {"a": "press", "b": "state media", "c": "state media"}
-    assert facts.ceiling(["a"], tiers) == "low"
-    assert facts.ceiling(["b", "c"], tiers) == "low"
-    assert facts.ceiling(["a", "b"], tiers) == "high"
+    assert words.ceiling(["a"], tiers) == "low"
+    assert words.ceiling(["b", "c"], tiers) == "low"
+    assert words.ceiling(["a", "b"], tiers) == "high"
 
 
 def test_no_fact_rests_on_a_recalled_row(book):
     assert {f["evidence"] for f in book.facts().values()} == {"read"}
     cell = Cell("t", (("year", "2001"),), "x", 1.0, (), "recalled")
     with pytest.raises(AllianceError, match="recalled"):
-        facts.require_publishable(facts.Fact("c.f", "l", "1", Quantity(1.0, "", (cell,))))
+        words.require_publishable(words.Fact("c.f", "l", "1", Quantity(1.0, "", (cell,))))
 
 
 def test_the_extent_of_the_chapter(book):
@@ -275,19 +275,19 @@ def test_the_extent_of_the_chapter(book):
 
 
 WORDS = [
-    (facts.direction(Quantity(1.94, "percent")), "rose 1.9%"),
-    (facts.direction(Quantity(-6.8, "percent")), "fell 6.8%"),
-    (facts.direction(Quantity(0.04, "percent")), "did not change"),
-    (facts.direction(Quantity(-105.8, "Mt"), up="gained", down="lost"), "lost 105.8"),
-    (facts.number(-0.04), "0.0"),
-    (facts.number(-1234.56, 1), "−1,234.6"),
-    (facts.rank(Quantity(5.0), [Quantity(9.0), Quantity(5.0), Quantity(None)]), "second-largest"),
-    (facts.count(3), "three"),
-    (facts.count(13), "13"),
-    (facts.listing(["2009", "2015", "2020"]), "2009, 2015 and 2020"),
-    (facts.date("2025-09-02"), "2 September 2025"),
-    (facts.date("2025-09"), "September 2025"),
-    (facts.date("2025"), "2025"),
+    (words.direction(Quantity(1.94, "percent")), "rose 1.9%"),
+    (words.direction(Quantity(-6.8, "percent")), "fell 6.8%"),
+    (words.direction(Quantity(0.04, "percent")), "did not change"),
+    (words.direction(Quantity(-105.8, "Mt"), up="gained", down="lost"), "lost 105.8"),
+    (words.number(-0.04), "0.0"),
+    (words.number(-1234.56, 1), "−1,234.6"),
+    (words.rank(Quantity(5.0), [Quantity(9.0), Quantity(5.0), Quantity(None)]), "second-largest"),
+    (words.count(3), "three"),
+    (words.count(13), "13"),
+    (words.listing(["2009", "2015", "2020"]), "2009, 2015 and 2020"),
+    (words.date("2025-09-02"), "2 September 2025"),
+    (words.date("2025-09"), "September 2025"),
+    (words.date("2025"), "2025"),
 ]
 
 

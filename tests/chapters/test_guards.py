@@ -9,13 +9,11 @@ from __future__ import annotations
 import csv
 
 import pytest
-from alliance.press.project import Project
 from mutations import Chapter
-from workspace import ROOT
+from workspace import CHAPTERS, ROOT
 
 with open(ROOT / "tests" / "chapters" / "falsified.csv", encoding="utf-8") as handle:
     FALSIFIED = list(csv.DictReader(handle))
-CHAPTERS = Project().chapters
 
 
 @pytest.mark.parametrize("name", CHAPTERS)

@@ -28,6 +28,11 @@ SUMS = {r["period_end"]: r for r in table("trade_monthly", "economics") if r["ba
 YEARS = {int(r["year"]): r for r in table("trade_annual", "economics")}
 CRITERIA = {(r["relation"], r["criterion"]): r["finding"] for r in table("alliance_criteria")}
 PEOPLE = {(r["date"], r["region"]): float(r["population_mn"]) for r in table("demography_far_east")}
+UKRAINE = [
+    r["china_vote"]
+    for r in table("un_ukraine_votes", "geopolitics")
+    if r["body"] == "General Assembly" and r["russia_vote"] == "no" and "2022-02-24" <= r["date"] < "2025"
+]
 FOUR = ("Kazakhstan", "Kyrgyzstan", "Tajikistan", "Uzbekistan")
 
 
@@ -82,6 +87,11 @@ HEADS = ratio(2024, "gdp_ppp_intl_usd_bn") / ratio(2024, "population_mn")
         ("sold_sep_oct", growth(2024, 9, 10), "rose 21.6%"),
         ("deepest_2025", -min(growth(2025, *w) for w in ((1, 6), (7, 7), (8, 8), (9, 10))), "22.3%"),
         ("rise_2023_high", max(growth(2023, *w) for w in ((1, 6), (7, 7), (8, 8), (9, 10))), "77%"),
+        ("votes_abstained", UKRAINE.count("abstain"), "five"),
+        ("votes_with_russia", UKRAINE.count("no"), "five"),
+        ("votes_against_russia", UKRAINE.count("yes"), "one"),
+        ("uzbek_stock", 10.7, "10.7"),
+        ("turkmen_study", 0.4243, "0.4"),
         ("with_aid", sum(f == "yes" for (_, mark), f in CRITERIA.items() if mark == "assistance"), "five"),
     ],
 )
@@ -108,6 +118,11 @@ def test_the_last_base_year_with_a_clear_trend(book, fact, column):
 def test_only_russia_and_china_lack_a_duty_to_assist():
     without = [tie for (tie, mark), finding in CRITERIA.items() if mark == "assistance" and finding != "yes"]
     assert without == ["Russia and China"]
+
+
+def test_the_extensions_of_the_treaty_are_those_of_the_other_chapter():
+    extended = [r["date"] for r in table("joint_statements", "geopolitics") if "xten" in r["title"] and "2001 treaty" in r["title"]]
+    assert extended == [r["date"] for r in table("alliance_form") if r["what"].startswith("Treaty extended")]
 
 
 def test_every_cell_of_the_marks_has_a_source_that_was_read():

@@ -6,13 +6,13 @@ import itertools
 from collections import Counter
 
 import pytest
-from alliance.press.project import Project
 from mutations import KINDS, REFUSED, UNSEEN, VISIBLE, Chapter
+from workspace import CHAPTERS
 
 NUMBER, SEED = 30, 11
 
 
-@pytest.mark.parametrize("name", Project().chapters)
+@pytest.mark.parametrize("name", CHAPTERS)
 def test_no_damaged_number_reaches_a_reader_unseen(name, tmp_path):
     chapter = Chapter(name, tmp_path)
     mutations = list(itertools.islice(chapter.mutations(SEED), NUMBER))

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 from alliance import check, report
-from alliance.claims import judge
 from alliance.data import DATA, Package
 from alliance.problems import AllianceError, Problem
 from alliance.reader import MAX_BYTES, read_sheet
 from alliance.rules import EXCUSABLE, RULES
+from alliance.verdicts import judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workspace import Workspace, small_project, tree_bytes

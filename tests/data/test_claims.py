@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from alliance import claims
+from alliance import verdicts
 from alliance.data import DATA, Package
 
 PACKAGE = Package()
 ROWS = PACKAGE.table("claims").rows
-JUDGED = {row["id"]: claims.judge(row, PACKAGE) for row in ROWS}
+JUDGED = {row["id"]: verdicts.judge(row, PACKAGE) for row in ROWS}
 WORDS_OF_QUANTITY = re.compile(
     r"\b(three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|thirds?|quarters?|doubled|tripled|most of|dozens?|hundreds?|thousands?)\b",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ def test_the_verdicts_of_the_record_are_the_ones_reviewed():
 def test_the_account_is_judged_as_a_whole():
     assert len(ROWS) >= 100
     assert {row["chapter"] for row in ROWS} == {"geopolitics", "economics", "military", "technology", "limitations"}
-    assert sum(row["rule"] != claims.REVIEW for row in ROWS) > len(ROWS) / 2
+    assert sum(row["rule"] != verdicts.REVIEW for row in ROWS) > len(ROWS) / 2
     assert len({row["quote"] + row["claim"] for row in ROWS}) == len(ROWS)
 
 
@@ -53,7 +53,7 @@ def test_a_claim_is_short_and_complete(row):
     assert len(row["quote"].split()) <= 30
     assert len(row["explanation"]) > 40
     judged = JUDGED[row["id"]]
-    assert judged["verdict"] in claims.VERDICTS
+    assert judged["verdict"] in verdicts.VERDICTS
     assert judged["sources"], "a verdict without a source"
     assert (judged["at_the_time"] is None) == (judged["outcome"] is None)
     assert "not available" not in judged["why"]
@@ -61,7 +61,7 @@ def test_a_claim_is_short_and_complete(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: r["id"])
 def test_an_explanation_prints_numbers_only_from_measures(row):
-    text = claims.PLACEHOLDER.sub("", row["explanation"])
+    text = verdicts.PLACEHOLDER.sub("", row["explanation"])
     text = re.sub(r"\b(1[6-9]|20)\d\d\b", "", text)  # years
     for name in (r["term"] for r in PACKAGE.table("glossary").rows):
         text = text.replace(name, "")
@@ -93,15 +93,15 @@ def a_claim(**changed) -> dict:
 
 def test_a_threshold_moved_by_a_tenth_turns_a_close_verdict():
     close = a_claim(claimed=239.0, threshold=1.05)  # the value is 240.11, off by 1.11
-    assert claims.judge(close, PACKAGE)["verdict"] == "contradicted"
-    flips = claims.judge(close, PACKAGE)["flips"]
+    assert verdicts.judge(close, PACKAGE)["verdict"] == "contradicted"
+    flips = verdicts.judge(close, PACKAGE)["flips"]
     assert [(f["kind"], f["value"], f["verdict"]) for f in flips] == [("threshold", pytest.approx(1.155), "supported")]
-    assert claims.judge(a_claim(claimed=239.0, threshold=0.5), PACKAGE)["robust"]
+    assert verdicts.judge(a_claim(claimed=239.0, threshold=0.5), PACKAGE)["robust"]
 
 
 def test_another_measure_of_the_same_thing_turns_a_verdict():
     row = a_claim(alternatives="trade_2023=trade_2024")
-    (flip,) = claims.judge(row, PACKAGE)["flips"]
+    (flip,) = verdicts.judge(row, PACKAGE)["flips"]
     assert (flip["kind"], flip["verdict"]) == ("measure", "contradicted")
     assert flip["value"] == pytest.approx(244.81)
 
@@ -110,7 +110,7 @@ def test_another_source_s_value_for_the_cell_turns_a_verdict(tmp_path):
     header = (DATA / "disagreements.csv").read_text(encoding="utf-8").splitlines()[0]
     line = "trade_annual,2023,china_exports_usd_bn,Exports of 2023,110.97,,teller-2024-01-12,100,,ria-2025-08-29,USD bn,another count"
     (tmp_path / "disagreements.csv").write_text(f"{header}\n{line}\n", encoding="utf-8")
-    (flip,) = claims.judge(a_claim(), Package(overlay=tmp_path))["flips"]
+    (flip,) = verdicts.judge(a_claim(), Package(overlay=tmp_path))["flips"]
     assert (flip["kind"], flip["value"], flip["verdict"]) == ("source", 100.0, "contradicted")
     assert "ria-2025-08-29" in flip["what"]
 
@@ -119,7 +119,7 @@ def test_a_disagreement_on_a_computed_total_is_tried_too(tmp_path):
     header = (DATA / "disagreements.csv").read_text(encoding="utf-8").splitlines()[0]
     line = "trade_annual,2023,total_usd_bn,Trade of 2023,240.11,,teller-2024-01-12,200,,ria-2025-08-29,USD bn,another count"
     (tmp_path / "disagreements.csv").write_text(f"{header}\n{line}\n", encoding="utf-8")
-    assert [f["value"] for f in claims.judge(a_claim(), Package(overlay=tmp_path))["flips"]] == [200.0]
+    assert [f["value"] for f in verdicts.judge(a_claim(), Package(overlay=tmp_path))["flips"]] == [200.0]
 
 
 def test_every_numeric_disagreement_is_about_a_row_that_stands():

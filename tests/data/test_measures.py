@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from alliance import describe
 from alliance.data import DATA, Package
-from alliance.facts import measured
 from alliance.formulas import FormulaError
+from alliance.words import measured
 
 PACKAGE = Package()
 

@@ -41,6 +41,7 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
     for warning in warnings:
         _tell(f"warning: {warning}")
     with publish.lock(project):
+        before = _published_before(project)
         edition = None if force else publish.stored_edition(project)
         if edition is None:
             with _disk_watched(project):
@@ -53,7 +54,30 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
         _boundary("publish")
         publish.publish(project, edition)
     _report(project)
+    _tell_changes(project, before)
     return OK
+
+
+def _published_before(project: Project):
+    """What readers saw until now, for telling what the build changed; None if there was nothing, or it cannot be read."""
+    from alliance.editions import read_edition
+
+    try:
+        return read_edition(project.current)
+    except AllianceError:
+        return None
+
+
+def _tell_changes(project: Project, before) -> None:
+    """Say on the terminal, and in ``changes.md`` outside the published pages, what moved against the build before."""
+    from alliance.editions import SHOWN, compare, read_edition
+
+    difference = compare(before, read_edition(project.current)) if before else None
+    if difference:
+        (project.out / "changes.md").write_text(f"# Against the build before\n\n{difference.markdown()}", encoding="utf-8")
+        _tell(f"Against the build before: {difference.summary()} See {project.out / 'changes.md'}.")
+        for line in difference.lines(SHOWN // 4):
+            _tell(f"  {line}")
 
 
 @contextmanager
@@ -105,9 +129,15 @@ def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
 
 
 def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool) -> tuple[dict[str, Path], dict[str, float]]:
-    """Executed version of each chapter, and the seconds that those executed now took."""
-    versions_ = {c: None if force else project.fresh(c) for c in chapters}
-    stale = [c for c, version in versions_.items() if version is None]
+    """Executed version of each chapter, and the seconds that those executed now took; digests come after the others."""
+    seconds: dict[str, float] = {}
+    for group in ([c for c in chapters if c not in project.digests], [c for c in chapters if c in project.digests]):
+        stale = [c for c in group if force or project.fresh(c) is None]
+        seconds |= _execute(project, stale, jobs, force)
+    return {c: project.fresh(c) for c in chapters}, seconds
+
+
+def _execute(project: Project, stale: list[str], jobs: int, force: bool) -> dict[str, float]:
     seconds: dict[str, float] = {}
     if stale:
         from alliance.press.execute import execute
@@ -117,7 +147,7 @@ def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool)
             _tell(f"{chapter}: {'forced' if force else 'stale (' + ', '.join(project.why_stale(chapter)) + ')'}")
         with Progress(stale) as progress:
             seconds = execute(project, stale, jobs, progress)
-    return {c: versions_[c] or project.fresh(c) for c in chapters}, seconds
+    return seconds
 
 
 def preview(project: Project, chapter: str, jobs: int) -> int:
@@ -131,7 +161,8 @@ def preview(project: Project, chapter: str, jobs: int) -> int:
         shutil.rmtree(project.work, ignore_errors=True)
         prepared = project.work / "edition"
         prepared.mkdir(parents=True)
-        executed, _ = execute_stale(project, [chapter], jobs, force=False)
+        needed = project.chapters if chapter in project.digests else [chapter]
+        executed, _ = execute_stale(project, needed, jobs, force=False)
         compile_book(project, executed, prepared, pages=[chapter])
         target = project.out / "preview"
         shutil.rmtree(target, ignore_errors=True)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pybtex.database import BibliographyData, Entry, Person
 
-from alliance.claims import VERDICTS
 from alliance.data import digest_of
+from alliance.editions import Edition, compare, latest_frozen, read_edition
 from alliance.press.project import SHARED_TABLES, Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
+from alliance.verdicts import VERDICTS
 from alliance.writer import csv_text, guarded
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
@@ -91,7 +92,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     return {
         "edition": {
             "focus_year": project.year,
-            "date": max(r["vintage"] for r in tables.values()) if tables else None,
+            "date": max((r["vintage"] for r in tables.values() if "/" in r["path"]), default=None),  # not of the book's own lists
             "version": project.package.descriptor["version"],
             "data": digest_of(inputs)[:16],
             "pdf": project.pdf_name,
@@ -102,7 +103,23 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
         "glossary": {row["id"]: row for row in project.package.table("glossary").rows},
         "tables": tables,
         "rows": rows,
+        "account": project.package.table("account").rows,
+        "claims": [{k: row[k] for k in ("id", "bullet")} for row in project.package.table("claims").rows],
+        "disagreements": _disagreements(project, rows),
+        "corrections": project.package.table("corrections").rows,
+        "since": _since_kept_edition(project, records),
     }
+
+
+def _since_kept_edition(project: Project, records: dict[str, dict]) -> dict | None:
+    """What moved since the last edition that is kept under ``data/editions/``."""
+    version = project.package.descriptor["version"]
+    kept = latest_frozen(project.root / "data" / "editions", version)
+    if kept is None:
+        return None
+    facts = {f["id"]: f for r in records.values() for f in r["facts"]}
+    claims = {c["id"]: c for r in records.values() for c in r["claims"]}
+    return {"edition": kept.name} | compare(read_edition(kept), Edition(facts, claims)).as_dict()
 
 
 def _counts(rows: list[dict]) -> dict[str, int]:
@@ -126,6 +143,20 @@ def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:
                 known = {k: v for k, v in row.items() if v is not None}
                 rows.append({"table": table, "anchor": row_anchor(table, key), "key": key, "row": known})
     return rows
+
+
+def _disagreements(project: Project, rows: list[dict]) -> list[dict]:
+    """What other sources say of the rows that facts cite, widest gap first; the gap is in percent of the value used."""
+    cited = {(r["table"], tuple(r["key"].items())) for r in rows}
+    found = []
+    for d in project.package.disagreements:
+        table = project.package.table(d["table"])
+        if d["row"] is None or (d["table"], tuple(table.shown_key(d["row"]).items())) not in cited:
+            continue
+        numbers = d["used_value"] is not None and d["other_value"] is not None
+        gap = abs(d["other_value"] / d["used_value"] - 1) * 100 if numbers and d["used_value"] else None
+        found.append({k: v for k, v in d.items() if k != "row"} | {"gap": gap})
+    return sorted(found, key=lambda d: -1 if d["gap"] is None else d["gap"], reverse=True)
 
 
 def row_anchor(table: str, key: dict) -> str:

@@ -178,6 +178,10 @@ def _run(project: Project, chapter: str, folder: Path, sender) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ |= kernel_environment(folder)
+    if chapter in project.digests:
+        from alliance.chapter import RECORDS
+
+        os.environ[RECORDS] = json.dumps({c: str(file) for c, file in (project.records() or {}).items()})
     source = nbformat.read(project.notebook(chapter), as_version=4)
     cells = {cell.id: position for position, cell in enumerate(source.cells, start=1)}
     at: dict = {}

@@ -17,11 +17,12 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from alliance.claims import SYMBOLS, VERDICTS
 from alliance.press.compile import STAGED, row_anchor
+from alliance.verdicts import SYMBOLS, VERDICTS
 
 logger = logging.getLogger(__name__)
 
+GLOSSARY = "glossary"  # the page that the names of the glossary lead to
 BADGE = ' <span class="badge">your data</span>'
 NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"
 RULE_NAMES = {
@@ -45,6 +46,8 @@ class Book:
         data = json.loads((source / STAGED).read_text(encoding="utf-8"))
         self.edition, self.chapters, self.sources = data["edition"], data["chapters"], data["sources"]
         self.glossary, self.tables, self.rows = data["glossary"], data["tables"], data["rows"]
+        self.account, self.claim_order = data["account"], data["claims"]
+        self.disagreements, self.corrections, self.since = data["disagreements"], data["corrections"], data["since"]
         self.facts = {f["id"]: f for r in self.chapters.values() for f in r["facts"]}
         self.guards = {g["id"]: g for r in self.chapters.values() for g in r["guards"]}
         self.findings = {f["id"]: f for r in self.chapters.values() for f in r["findings"]}
@@ -236,7 +239,10 @@ class TermRole(SphinxRole):
         row = self.env.app.alliance.glossary.get(self.text)
         if row is None:
             return _unknown(self, "term")
-        return [nodes.inline(self.rawtext, row["term"], classes=["term"])], []
+        if GLOSSARY not in self.env.found_docs:
+            return [nodes.inline(self.rawtext, row["term"], classes=["term"])], []
+        address = f"{GLOSSARY}.html#term-{row['id']}"
+        return [nodes.reference(self.rawtext, row["term"], refuri=address, internal=True, classes=["term"], reftitle=row["meaning"])], []
 
 
 class native_name(nodes.Inline, nodes.TextElement):
@@ -361,21 +367,43 @@ class Typeset(SphinxDirective):
 
 
 class Claims(Typeset):
+    """The claims of one chapter."""
+
     def html(self, book, chapter):
         claims = book.chapters[chapter]["claims"]
-        names = [p["fact"] for c in claims for p in c["why_parts"] if "fact" in p]
+        return book.render("claims", claims=claims, **self.context(book, claims))
+
+    def context(self, book, claims) -> dict:
+        """What the template of a claim needs to know of facts and sources."""
+        names = list(dict.fromkeys(p["fact"] for c in claims for p in c["why_parts"] if "fact" in p))
+        sources = {s: book.sources[s] for c in claims for s in c["sources"] if s}
         self.cite(names)
-        return book.render(
-            "claims",
-            claims=claims,
-            symbols=SYMBOLS,
-            rule_names=RULE_NAMES,
-            anchors={n: anchor(n) for n in names},
-            texts={n: book.facts[n]["text"] for n in names},
-            supplied={n for n in names if book.facts[n]["evidence"] == "supplied"},
-            publishers={s: book.publisher(s) for c in claims for s in c["sources"] if s},
-            published={s: book.sources[s]["published"] for c in claims for s in c["sources"] if s},
-        )
+        return {
+            "symbols": SYMBOLS,
+            "rule_names": RULE_NAMES,
+            "anchors": {n: anchor(n) for n in names},
+            "homes": {n: "" if n.split(".")[0] == self.env.docname else f"{n.split('.')[0]}.html" for n in names},
+            "texts": {n: book.facts[n]["text"] for n in names},
+            "supplied": {n for n in names if book.facts[n]["evidence"] == "supplied"},
+            "publishers": {s: row["publisher"] for s, row in sources.items()},
+            "published": {s: row["published"] for s, row in sources.items()},
+        }
+
+
+class AllClaims(Claims):
+    """The account sentence by sentence: its claims, or why it makes none."""
+
+    def html(self, book):
+        claims = {c["id"]: c for c in book.claims.values()}
+        by_bullet: dict[str, list] = {}
+        for row in book.claim_order:
+            by_bullet.setdefault(row["bullet"], []).append(claims[row["id"]])
+        sections: dict[str, list] = {}
+        for row in book.account:
+            sections.setdefault(row["section"], []).append(row | {"claims": by_bullet.get(row["id"], [])})
+        context = self.context(book, list(claims.values()))
+        tiers = {s: book.sources[s]["tier"] for c in claims.values() for s in c["sources"] if s}
+        return book.render("all-claims", account=list(sections.items()), tiers=tiers, elsewhere=True, **context)
 
 
 class FactTable(Typeset):
@@ -417,6 +445,32 @@ class Rows(Typeset):
             }
             groups.setdefault(r["table"], []).append(entry)
         return book.render("rows", groups=list(groups.items()), titles={t: d["title"] for t, d in book.tables.items()})
+
+
+class Glossary(Typeset):
+    def html(self, book):
+        return book.render("glossary", terms=sorted(book.glossary.values(), key=lambda t: t["term"].lower()))
+
+
+class Disagreements(Typeset):
+    """Where sources disagree most about what the book prints."""
+
+    def html(self, book, number):
+        shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else f"{d[f'{c}_value']:,.10g}" for c in ("used", "other")}
+        rows = [d | {c: show(d) for c, show in shown.items()} for d in book.disagreements[: int(number)]]
+        return book.render("disagreements", rows=rows, total=len(book.disagreements))
+
+
+class SinceKeptEdition(Typeset):
+    """What moved since the last kept edition."""
+
+    def html(self, book):
+        return book.render("since", since=book.since)
+
+
+class Corrections(Typeset):
+    def html(self, book):
+        return book.render("corrections", rows=sorted(book.corrections, key=lambda c: c["date"], reverse=True))
 
 
 class Bibliography(Typeset):
@@ -530,6 +584,11 @@ def setup(app: Sphinx) -> dict:
         "report-figure": Figure,
         "report-table": Table,
         "claims": Claims,
+        "all-claims": AllClaims,
+        "terms": Glossary,
+        "disagreements": Disagreements,
+        "corrections": Corrections,
+        "since-kept-edition": SinceKeptEdition,
         "fact-table": FactTable,
         "source-mix": SourceMix,
         "catalogue": Catalogue,

@@ -122,6 +122,8 @@ def _contents(page: nodes.Element) -> list[dict]:
 
 def _paper_body(body: str) -> str:
     """Addresses of other pages lead within the one document; files that lie beside the pages are no links on paper."""
+    body = re.sub(r"<!--web-->.*?<!--/web-->", "", body, flags=re.DOTALL)
+    body = re.sub(r'<a class="fact"[^>]*>(.*?)</a>', r"\1", body)  # a number prints plain
     body = re.sub(r'href="[\w-]+\.html#', 'href="#', body)
     body = re.sub(r' href="(?!#|https?:)[^"]*"', "", body)
     return body.replace("<details", "<div").replace("</details>", "</div>").replace("<summary>", '<p class="summary">').replace("</summary>", "</p>")

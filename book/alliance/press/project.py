@@ -69,6 +69,16 @@ class Project:
         """Pages that are notebooks."""
         return [page for page in self.pages if self.notebook(page).exists()]
 
+    @cached_property
+    def digests(self) -> list[str]:
+        """Notebooks made from the records of the others; their metadata say so."""
+        return [c for c in self.chapters if _metadata(self.notebook(c)).get("alliance", {}).get("reads") == "records"]
+
+    def records(self) -> dict[str, Path] | None:
+        """The record of each chapter that digests are made from; None as long as one is stale."""
+        found = {c: self.fresh(c) for c in self.chapters if c not in self.digests}
+        return None if None in found.values() else {c: entry / "record.json" for c, entry in found.items()}
+
     def notebook(self, chapter: str) -> Path:
         return self.book / f"{chapter}.ipynb"
 
@@ -103,7 +113,12 @@ class Project:
             "tables": {t: self.package.digest(t) for t in known if t not in SHARED_TABLES},
             "claims": digest_of(self._judged_by(chapter, known)) if "claims" in tables else None,
             "sources": digest_of(rows),
+            "records": self._digest_of_records() if chapter in self.digests else None,
         }
+
+    def _digest_of_records(self) -> str | None:
+        records = self.records()
+        return records and digest_of({c: _sha256(file) for c, file in records.items()})
 
     def _judged_by(self, chapter: str, tables: list[str]) -> list:
         """The chapter's claims and measures, and the disagreements about tables that it reads."""
@@ -153,6 +168,10 @@ def check_year(year: int) -> int:
 def _counts(file: Path) -> bool:
     hidden = any(part.startswith(".") or part == "__pycache__" for part in file.parts[-4:])
     return file.is_file() and not hidden and file.suffix != ".pyc"
+
+
+def _metadata(notebook: Path) -> dict:
+    return json.loads(notebook.read_text(encoding="utf-8")).get("metadata", {})
 
 
 def _sha256(file: Path) -> str:

@@ -6,10 +6,10 @@ import functools
 import re
 
 from alliance import describe, hints
-from alliance.claims import NEEDS, REVIEW, listed, measures_of, takes
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
 from alliance.rules import EXCUSABLE, at, rule
+from alliance.verdicts import NEEDS, REVIEW, listed, measures_of, takes
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from alliance import hints
-from alliance.claims import listed
 from alliance.data import Table
 from alliance.formulas import FormulaError, names
 from alliance.quantity import Quantity
 from alliance.rules import at, rule
+from alliance.verdicts import listed
 
 POINTS = 1.5  # how far a printed share may lie from the computed one
 RELATIVE = 0.005  # how far totals may lie from the sum of their parts, as a share

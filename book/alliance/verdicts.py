@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from alliance.data import Package
-from alliance.facts import Fact, measured
 from alliance.problems import AllianceError
 from alliance.quantity import EVIDENCE
+from alliance.words import Fact, measured
 
 SUPPORTED = "supported"
 PARTLY = "partly supported"

@@ -1,0 +1,145 @@
+"""All or nothing: whatever moment a kill comes, the data are the old ones or the new ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from alliance import check, journal
+from alliance.data import Package
+from alliance.press.project import Project
+from alliance.press.publish import lock
+from alliance.problems import AllianceError
+from workspace import ROOT
+
+OLD = {"a.csv": b"old a\n", "deep/b.csv": b"old b\n", "c.json": None}
+NEW = {"a.csv": b"new a\n", "deep/b.csv": b"new b\n", "c.json": b"{}\n"}
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from alliance import journal
+real, left = os.replace, [int(sys.argv[2])]
+def replace(*arguments):
+    if left[0] == 0:
+        os._exit(9)
+    left[0] -= 1
+    real(*arguments)
+os.replace = replace
+old = {"a.csv": b"old a\\n", "deep/b.csv": b"old b\\n", "c.json": None}
+new = {"a.csv": b"new a\\n", "deep/b.csv": b"new b\\n", "c.json": b"{}\\n"}
+journal.commit(Path(sys.argv[1]), {k: (old[k], new[k]) for k in new})
+"""
+
+
+def lay_down(data):
+    for path, content in OLD.items():
+        if content is not None:
+            (data / path).parent.mkdir(parents=True, exist_ok=True)
+            (data / path).write_bytes(content)
+
+
+def contents(data):
+    return {path: (data / path).read_bytes() if (data / path).exists() else None for path in OLD}
+
+
+def killed_at(data, step: int) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "book")}
+    done = subprocess.run([sys.executable, "-c", CHILD, str(data), str(step)], env=environment, capture_output=True, text=True)
+    assert done.returncode == (9 if step < 4 else 0), done.stderr
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_kill_leaves_the_old_files_or_the_new_ones(tmp_path, step):
+    data = tmp_path / "data"
+    lay_down(data)
+    killed_at(data, step)
+    journal.finish(data)  # what opening the data does
+    assert contents(data) == (OLD if step == 0 else NEW)
+    assert not (tmp_path / ".data-update").exists() or step == 0
+
+
+def test_after_a_kill_the_next_update_works(tmp_path):
+    data = tmp_path / "data"
+    lay_down(data)
+    killed_at(data, 0)
+    journal.commit(data, {"a.csv": (OLD["a.csv"], NEW["a.csv"])})
+    assert contents(data) == OLD | {"a.csv": NEW["a.csv"]}
+    assert not (tmp_path / ".data-update").exists()
+
+
+def test_what_a_person_changed_in_the_meantime_is_not_overwritten(tmp_path):
+    data = tmp_path / "data"
+    lay_down(data)
+    killed_at(data, 2)
+    (data / "deep" / "b.csv").write_bytes(b"mine\n")
+    with pytest.raises(AllianceError, match=r"b\.csv was changed since.*Delete") as caught:
+        journal.finish(data)
+    assert caught.value.code == 2
+    assert (data / "deep" / "b.csv").read_bytes() == b"mine\n"
+
+
+def test_what_changed_while_the_update_ran_is_not_overwritten(tmp_path):
+    data = tmp_path / "data"
+    lay_down(data)
+    with pytest.raises(AllianceError, match="changed while the update ran"):
+        journal.commit(data, {"a.csv": (b"what it was\n", NEW["a.csv"]), "c.json": (None, NEW["c.json"])})
+    assert contents(data) == OLD
+    assert not (tmp_path / ".data-update").exists()
+
+
+COMMAND = """
+import os, sys
+real, left = os.replace, [2]
+from alliance import journal
+def commit(*arguments):
+    def replace(*names):
+        if left[0] == 0:
+            os._exit(9)
+        left[0] -= 1
+        real(*names)
+    os.replace = replace
+    begun(*arguments)
+begun, journal.commit = journal.commit, commit
+from pathlib import Path
+from alliance.feeds.update import Options, update
+from alliance.press.project import Project
+root = Path(sys.argv[1])
+sys.exit(update(Project(root, root / "_build"), ["worldbank"], Options(write=True)))
+"""
+
+
+def test_a_killed_update_is_finished_by_whoever_opens_the_data_next(desk):
+    desk.bank.values["NY.GDP.MKTP.CD", "RUS", 2023] = 2_071_506_000_000
+    before = desk.bytes()
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "book")}
+    done = subprocess.run([sys.executable, "-c", COMMAND, str(desk.root)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 9, done.stderr
+    half = desk.bytes()
+    assert half != before
+    assert half["limitations/world_bank.csv"] == before["limitations/world_bank.csv"]
+    assert [p for p in check.check(Package(desk.data)) if p.severity == "error"] == []
+    whole = desk.bytes()
+    changed = {k for k in whole if whole[k] != before.get(k)}
+    assert changed == {"datapackage.json", "limitations/tables.toml", "limitations/world_bank.csv", "sources.csv"}
+    assert b"2071.506" in whole["limitations/world_bank.csv"]
+    assert "up to date" in desk.update().out
+
+
+def test_a_running_build_is_waited_for(desk):
+    holder = "from alliance.press.project import Project; from alliance.press.publish import lock; from pathlib import Path\n"
+    holder += f"r = Path({str(desk.root)!r})\nwith lock(Project(r, r / '_build')): print('held', flush=True); input()"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "book")}
+    desk.bank.values["NY.GDP.MKTP.CD", "RUS", 2023] = 2_071_506_000_000
+    before = desk.bytes()
+    with subprocess.Popen([sys.executable, "-c", holder], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(AllianceError, match="Another build") as caught:
+            desk.update(write=True)
+        other.communicate("\n")
+    assert caught.value.code == 4
+    assert desk.bytes() == before
+    with lock(Project(desk.root, desk.out)):
+        pass
