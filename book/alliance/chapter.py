@@ -270,9 +270,15 @@ class Chapter:
         return [bool(theirs & set(str(cell).split(";"))) for cell in data["source_id"]]
 
     def _supplied_sources(self) -> set[str]:
-        """Sources of rows that the user supplied, in the tables read so far; exhibits may no longer know their rows."""
+        """Sources of rows that the user supplied, in the tables read so far; exhibits may no longer know their rows.
+
+        A notebook that sums the others up knows those behind their facts, too.
+        """
         rows = (row for name in self._reads for row in self.package.table(name).rows if row.get("evidence") == "supplied")
-        return {s for row in rows for s in [row["source_id"], *verdicts.listed(row.get("other_source_ids"))] if s}
+        found = {s for row in rows for s in [row["source_id"], *verdicts.listed(row.get("other_source_ids"))] if s}
+        others = self.__dict__.get("records", {})  # only where they were asked for
+        inputs = (cell for record in others.values() for fact in record["facts"] for cell in fact["inputs"] if cell["evidence"] == "supplied")
+        return found | {s for cell in inputs for s in [cell["source"], *cell["other_sources"]] if s}
 
     def _write(self, name: str, text: str) -> None:
         target = self.output / name

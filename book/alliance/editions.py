@@ -215,5 +215,6 @@ def _moved(old: dict, new: dict) -> dict:
         "old": old["text"],
         "new": new["text"],
         "change": _change(old, new).strip(" ()"),
+        "supplied": new.get("evidence") == "supplied",
         "because": found[:CAUSES] + ([f"{len(found) - CAUSES} more"] if len(found) > CAUSES else []),
     }

@@ -476,6 +476,22 @@ def line_at(case: Case, key: str) -> str:
     return damaged
 
 
+NAMED_BY_OTHERS = [name for name, r in BOOK.resources.items() if "/" not in r["path"]] + [
+    "crude_imports",
+    "trade_annual",
+    "gas_trade",
+    "trade_monthly",
+]
+
+
+@pytest.mark.parametrize("table", NAMED_BY_OTHERS)
+def test_one_mistake_does_not_look_like_many(table):
+    """A file in another encoding, and a row that lacks a field, are told once, whatever else names the table."""
+    for content in (text_of(table).encode("utf-16"), (text_of(table) + "x\n").encode()):
+        errors = [p for p in found(Damaged({table: content})) if p.severity == "error"]
+        assert len(errors) == 1, "\n".join(map(str, errors))
+
+
 # at random
 
 JUNK = [

@@ -25,7 +25,7 @@ def built(tmp_path_factory) -> Workspace:
     workspace = small_project(folder / "project", chapters=("economics",))
     judged = ("code", "chapter.claims()")
     write_chapter(workspace, "economics", [*SMALL_CHAPTER[:4], TABLE, judged, *SMALL_CHAPTER[4:], CLAIMS])
-    cover = "# Small book\n\nTrade: {fact}`economics.total`.\n\n:::{key-figures}\neconomics.total | USD bn | Trade | | \n:::\n"
+    cover = "# Small book\n\nTrade: {fact}`economics.total`.\n\n:::{key-figures}\neconomics.total | USD bn | Trade | | \n:::\n\n:::{scorecard}\n:::\n"
     (workspace.root / "book" / "index.md").write_text(cover, encoding="utf-8")
     mine = folder / "mine"
     mine.mkdir()
@@ -85,6 +85,8 @@ def test_fact_table_and_claims_are_badged(built):
     for name in claims:
         section = page[page.index(f'id="claim-{name}"') :].split("</section>")[0]
         assert ("rests on your data" in section) == (name in resting)
+    cover = (built.html / "index.html").read_text(encoding="utf-8")
+    assert f'<span class="badge">{len(resting)} of these verdicts rest' in cover
 
 
 def test_sources_name_the_user_s_rows(built):

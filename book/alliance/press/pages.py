@@ -481,7 +481,8 @@ class Bibliography(Typeset):
 class Scorecard(Typeset):
     def html(self, book):
         counts = [(v, SYMBOLS[v], sum(c["verdict"] == v for c in book.claims.values())) for v in VERDICTS]
-        return book.render("scorecard", rows=[row for row in counts if row[2]])
+        supplied = sum(c["evidence"] == "supplied" for c in book.claims.values())
+        return book.render("scorecard", rows=[row for row in counts if row[2]], supplied=supplied)
 
 
 class KeyFigures(Typeset):

@@ -140,8 +140,9 @@ def _measures_of(row: dict) -> set[str]:
 def claims(package, tables):
     """A claim decided by review stores its verdict; one decided by a rule stores none and names measures of its chapter."""
     table = tables.get("claims")
-    known = {row["id"]: row["chapter"] for row in tables["measures"].rows} if "measures" in tables else {}
-    bullets = {row["id"] for row in tables["account"].rows} if "account" in tables else set()
+    # Names can be looked up even if other columns of these tables are broken; if no row can be read, nothing is told of them.
+    known = {row.fields["id"]: row.fields["chapter"] for row in package.sheet("measures").rows}
+    bullets = {row.fields["id"] for row in package.sheet("account").rows}
     for i, row in enumerate(table.rows if table else ()):
         review = row["rule"] == REVIEW
         if review and row["verdict"] is None:
@@ -151,9 +152,9 @@ def claims(package, tables):
             yield at(table, i, "verdict", row["verdict"], "claim", "a claim decided by a rule stores a verdict", remedy)
         if not review and not row["measures"]:
             yield at(table, i, "measures", "", "claim", "a claim decided by a rule names no measures", "Name the measures that decide it.")
-        if row["bullet"] not in bullets:
+        if bullets and row["bullet"] not in bullets:
             yield at(table, i, "bullet", row["bullet"], "claim", "no such sentence in account.csv", "Write its id, or add the sentence.")
-        for name in sorted(_measures_of(row)):
+        for name in sorted(_measures_of(row)) if known else ():
             if known.get(name) != row["chapter"]:
                 message = f"there is no measure of chapter {row['chapter']} with this name"
                 yield at(table, i, "measures", name, "claim", message, "Define it in measures.csv, or correct the name.")
