@@ -105,7 +105,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
         "rows": rows,
         "account": project.package.table("account").rows,
         "claims": [{k: row[k] for k in ("id", "bullet")} for row in project.package.table("claims").rows],
-        "disagreements": _disagreements(project, rows),
+        "disagreements": _disagreements(project, rows, _behind_findings(records)),
         "corrections": project.package.table("corrections").rows,
         "since": _since_kept_edition(project, records),
     }
@@ -145,7 +145,14 @@ def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:
     return rows
 
 
-def _disagreements(project: Project, rows: list[dict]) -> list[dict]:
+def _behind_findings(records: dict[str, dict]) -> set[tuple]:
+    """Table, key and column of every cell behind a fact that a finding rests on."""
+    facts = {f["id"]: f for r in records.values() for f in r["facts"]}
+    named = [name for r in records.values() for finding in r["findings"] for name in finding["facts"]]
+    return {(c["table"], ";".join(c["key"].values()), c["column"]) for name in named for c in facts[name]["inputs"]}
+
+
+def _disagreements(project: Project, rows: list[dict], finding_cells: set[tuple]) -> list[dict]:
     """What other sources say of the rows that facts cite, widest gap first; the gap is in percent of the value used."""
     cited = {(r["table"], tuple(r["key"].items())) for r in rows}
     found = []
@@ -154,8 +161,9 @@ def _disagreements(project: Project, rows: list[dict]) -> list[dict]:
         if d["row"] is None or (d["table"], tuple(table.shown_key(d["row"]).items())) not in cited:
             continue
         numbers = d["used_value"] is not None and d["other_value"] is not None
-        gap = abs(d["other_value"] / d["used_value"] - 1) * 100 if numbers and d["used_value"] else None
-        found.append({k: v for k, v in d.items() if k != "row"} | {"gap": gap})
+        gap = abs(d["other_value"] / d["used_value"] - 1) * 100 if numbers and d["used_value"] * d["other_value"] > 0 else None  # not across nought
+        finding = (d["table"], d["key"], d["column"]) in finding_cells
+        found.append({k: v for k, v in d.items() if k != "row"} | {"gap": gap, "finding": finding})
     return sorted(found, key=lambda d: -1 if d["gap"] is None else d["gap"], reverse=True)
 
 

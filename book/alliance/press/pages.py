@@ -178,7 +178,8 @@ def _cell_class(is_number: bool, text: str) -> str:
 
 def _source_line(translator, node) -> str:
     book, record = translator.builder.app.alliance, node["record"]
-    publishers = list(dict.fromkeys(book.publisher(s) for s in record["sources"]))
+    best_first = sorted(record["sources"], key=lambda s: TIERS.index(book.sources[s]["tier"]))
+    publishers = list(dict.fromkeys(map(book.publisher, best_first)))
     shown = publishers if len(publishers) <= 4 else [*publishers[:3], f"{len(publishers) - 3} more, named in the data"]
     download = f"downloads/{node['chapter']}/{record['key']}.csv"
     return book.render("source-line", record=record, sources=shown, download=download)
@@ -453,12 +454,15 @@ class Glossary(Typeset):
 
 
 class Disagreements(Typeset):
-    """Where sources disagree most about what the book prints."""
+    """Where sources disagree most about what the book prints; with ``findings``, only about what findings rest on."""
 
-    def html(self, book, number):
+    optional_arguments = 2
+
+    def html(self, book, number, only=""):
+        told = [d for d in book.disagreements if d["finding"] or only != "findings"]
         shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else f"{d[f'{c}_value']:,.10g}" for c in ("used", "other")}
-        rows = [d | {c: show(d) for c, show in shown.items()} for d in book.disagreements[: int(number)]]
-        return book.render("disagreements", rows=rows, total=len(book.disagreements))
+        rows = [d | {c: show(d) for c, show in shown.items()} for d in told[: int(number)]]
+        return book.render("disagreements", rows=rows, total=len(told))
 
 
 class SinceKeptEdition(Typeset):
