@@ -166,7 +166,7 @@ STALE = [
     ),
     ("data/sources.csv", "OSW Centre for Eastern Studies", "Centre for Eastern Studies", {"other"}, "sources"),
     ("data/economics/crude_imports.csv", "2024,Russia,108.47", "2024,Russia,108.48", set(), None),
-    ("book/alliance/facts.py", 'NOT_AVAILABLE = "not available"', 'NOT_AVAILABLE = "not known"', {"small", "other"}, "package"),
+    ("book/alliance/words.py", 'NOT_AVAILABLE = "not available"', 'NOT_AVAILABLE = "not known"', {"small", "other"}, "package"),
     ("requirements.lock", "pandas==3.1.1", "pandas==3.1.1 ", {"small", "other"}, "lock"),
     ("book/small.ipynb", "Trade rose", "Trade went up", {"small"}, "notebook"),
 ]

@@ -71,7 +71,8 @@ def test_no_path_of_one_machine_and_no_generated_file_is_committed():
     for file in files:
         text = file.read_text(encoding="utf-8", errors="replace")
         assert not re.search(r"(?<![\w.])/(home|Users|root|work)/\w", text), file
-        assert file.stat().st_size < 1024 * 1024, file
+        kept = "expected" in file.parts or "editions" in file.parts  # whole editions, to compare with
+        assert file.stat().st_size < (4 if kept else 1) * 1024 * 1024, file
         assert file.suffix not in {".html", ".pdf", ".svg", ".png", ".pyc"} or "_templates" in file.parts, file
 
 

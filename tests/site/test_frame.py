@@ -73,7 +73,7 @@ def test_the_scorecard_counts_the_verdicts(book):
 
 def test_every_sentence_of_the_account_leads_to_a_claim_or_a_reason(book, open_page):
     page = open_page(book.html / "claims.html")
-    shown = page.evaluate("[...document.querySelectorAll('.claims > h3, .claims > .claim, .claims > .no-claim')].map(e => e.id || e.textContent)")
+    shown = page.evaluate("[...document.querySelectorAll('.claims > h2, .claims > .claim, .claims > .no-claim')].map(e => e.id || e.textContent)")
     claims = rows("claims.csv")
     expected = []
     for sentence in rows("account.csv"):
