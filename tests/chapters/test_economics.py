@@ -147,7 +147,7 @@ VERDICTS = {
 
 
 def test_verdicts(book):
-    assert {i: c["verdict"] for i, c in book.claims().items()} == VERDICTS
+    assert {i: c["verdict"] for i, c in book.claims().items() if c["chapter"] == "economics"} == VERDICTS
 
 
 def test_forecasts_are_judged_twice(book):
