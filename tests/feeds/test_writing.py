@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -59,6 +61,28 @@ def test_a_kill_leaves_the_old_files_or_the_new_ones(tmp_path, step):
     journal.finish(data)  # what opening the data does
     assert contents(data) == (OLD if step == 0 else NEW)
     assert not (tmp_path / ".data-update").exists() or step == 0
+
+
+@pytest.mark.parametrize("write", range(8))
+def test_a_full_disk_leaves_the_old_files_or_the_new_ones(tmp_path, monkeypatch, write):
+    data = tmp_path / "data"
+    lay_down(data)
+    room, real = [write], journal._write
+
+    def full(file, content):
+        if room[0] == 0:
+            file.write_bytes(content[: len(content) // 2])  # as much as still fits
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        room[0] -= 1
+        real(file, content)
+
+    monkeypatch.setattr(journal, "_write", full)
+    told = pytest.raises(OSError, match="No space left") if write < 7 else contextlib.nullcontext()  # 3 files laid down, a list, 3 put in place
+    with told:
+        journal.commit(data, {k: (OLD[k], NEW[k]) for k in NEW})
+    monkeypatch.undo()  # somebody makes room
+    journal.finish(data)
+    assert contents(data) == (OLD if write < 4 else NEW)
 
 
 def test_after_a_kill_the_next_update_works(tmp_path):

@@ -253,6 +253,30 @@ def test_an_overlay_builds_a_book_of_its_own(pair, tmp_path):
     assert next(f["text"] for f in facts if f["id"] == "small.total") == "344.8"
 
 
+def test_another_year_renames_the_book_and_folds_what_tells_of_later_years(tmp_path):
+    workspace = small_project(tmp_path / "year")
+    told = ["Of 2021.", "Of 2023.", "Quoted: “in 2024”.", "{.edition}\nA reading of the edition.", "{.any-year}\nLooked up in 2025."]
+    workspace.cell("small", "## Numbers", "\n\n".join([*told, "- Item of 2021.", "- Item of 2023.", "## Numbers"]))
+    folded = {}
+    for year in (2022, 2024):
+        workspace.build("--year", str(year), "--out", str(tmp_path / str(year)))
+        html = tmp_path / str(year) / "html"
+        page = (html / "small.html").read_text(encoding="utf-8")
+        assert f"Exploring the Russia-China Alliance in {year}</title>" in page
+        paragraphs = re.findall(r'<details class="other-year"><summary>Written for 2024, not for 2022</summary><p[^>]*>(.*?)</p>', page, re.DOTALL)
+        folded[year] = [re.sub(r"<.*?>", "", p) for p in paragraphs]
+        text = subprocess.run(["pdftotext", html / f"russia-china-alliance-{year}.pdf", "-"], capture_output=True, text=True, check=True).stdout
+        on_cover = (html / "index.html").read_text(encoding="utf-8").count("Written for 2024, not for 2022")
+        assert on_cover == (year == 2022)  # it prints the same number
+        assert text.count("Written for 2024, not for 2022") == len(paragraphs) + on_cover
+        assert "Item of 2023" in text
+    # the first paragraph names no year, but its number rests on a row of 2024
+    first, *others = folded[2022]
+    assert first.startswith("Trade was 244.8 bn.")
+    assert others == ["Of 2023.", "A reading of the edition.", "Item of 2023."]
+    assert folded[2024] == []
+
+
 def test_verify_compares_with_the_golden_edition(book, pair):
     assert book.run("verify").returncode == 0
     assert pair.run("verify").returncode == 10

@@ -9,6 +9,7 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from mutations import Chapter
 from workspace import CHAPTERS, ROOT
 
 CITED = re.compile(r"\{(?:fact|event)\}`([\w.]+)`")
@@ -51,6 +52,24 @@ def test_cover_and_summary_print_what_the_chapters_say_in_brief(page):
 def test_the_summary_prints_only_numbers_of_chapters_and_its_own_counts():
     foreign = {name.split(".")[0] for name in CITED.findall(prose("summary")) if "." in name}
     assert foreign == set(CHAPTERS)
+
+
+def test_the_guards_of_the_summary_break_when_a_chapter_says_otherwise(book, tmp_path, monkeypatch):
+    records = {c: json.loads((book.out / "executed" / f"{c}.json").read_text(encoding="utf-8")) for c in (*CHAPTERS, "timeline")}
+
+    def guards(**options) -> dict[str, bool]:
+        files = {c: tmp_path / f"{c}.json" for c in records}
+        for c, file in files.items():
+            file.write_text(json.dumps(records[c]), encoding="utf-8")
+        monkeypatch.setenv("ALLIANCE_RECORDS", json.dumps({c: str(f) for c, f in files.items()}))
+        return {g["id"]: g["holds"] for g in Chapter("summary", tmp_path).record(**options)["guards"]}
+
+    expected = {"summary.contradicted_named": True, "summary.russia_needs_more": True, "summary.decade": True}
+    assert guards() == expected
+    next(c for c in records["economics"]["claims"] if c["id"] == "trade-250")["verdict"] = "supported"
+    next(f for f in records["limitations"]["facts"] if f["id"] == "limitations.dependence_2024")["value"] = 0.01
+    assert guards() == expected | {"summary.contradicted_named": False, "summary.russia_needs_more": False}
+    assert guards(focus_year=2022)["summary.decade"] is False
 
 
 def test_the_scorecard_counts_the_verdicts(book):

@@ -15,7 +15,7 @@ from pybtex.database import BibliographyData, Entry, Person
 
 from alliance.data import digest_of
 from alliance.editions import Edition, compare, latest_frozen, read_edition
-from alliance.press.project import SHARED_TABLES, Project
+from alliance.press.project import DEFAULT_YEAR, SHARED_TABLES, Project
 from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
 from alliance.verdicts import VERDICTS
 from alliance.writer import csv_text, guarded
@@ -92,6 +92,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     return {
         "edition": {
             "focus_year": project.year,
+            "written_for": DEFAULT_YEAR,
             "date": max((r["vintage"] for r in tables.values() if "/" in r["path"]), default=None),  # not of the book's own lists
             "version": project.package.descriptor["version"],
             "data": digest_of(inputs)[:16],

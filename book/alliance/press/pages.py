@@ -81,6 +81,10 @@ class fact_notes(nodes.General, nodes.Element):
     """The provenance of all facts of a page."""
 
 
+class of_another_year(nodes.General, nodes.Element):
+    """A paragraph that was written for the edition's own year, in a build of another."""
+
+
 class report_figure(nodes.General, nodes.Element):
     """A figure: title, unit, image with alt text, note and source line."""
 
@@ -132,6 +136,19 @@ def render_note(book: Book, fact: dict) -> str:
         more=max(0, len(fact["inputs"]) - NOTE_INPUTS),
         home_page=home,
     )
+
+
+def visit_of_another_year(translator, node):
+    edition = translator.builder.app.alliance.edition
+    words = f"Written for {edition['written_for']}, not for {edition['focus_year']}"
+    if translator.builder.name == "paper":
+        translator.body.append(f'<div class="other-year"><p class="other-year-mark">{words}</p>')
+    else:
+        translator.body.append(f'<details class="other-year"><summary>{words}</summary>')
+
+
+def depart_of_another_year(translator, node):
+    translator.body.append("</div>" if translator.builder.name == "paper" else "</details>")
 
 
 def _number(translator, node) -> str:
@@ -308,6 +325,36 @@ class Guards(SphinxTransform):
                     mark = "these data cannot tell" if undecided else "no longer true of these data"
                     span["classes"].append("guard-undecided" if undecided else "guard-broken")
                     span += nodes.inline("", f" [{mark}: {guard['meaning']}]", classes=["guard-mark"])
+
+
+class OfAnotherYear(SphinxTransform):
+    """In a build of another focus year, fold what tells of later years.
+
+    A paragraph marked ``{.edition}`` is folded whatever it tells of, one marked ``{.any-year}`` never.
+    """
+
+    default_priority = 460
+
+    def apply(self, **options):
+        book = self.app.alliance
+        year, written_for = book.edition["focus_year"], book.edition["written_for"]
+        follows = self.env.docname in book.chapters or self.env.docname == self.config.root_doc
+        if year == written_for or not follows:
+            return
+        for paragraph in list(self.document.findall(nodes.paragraph)):
+            exempt = not isinstance(paragraph.parent, (nodes.section, nodes.list_item)) or "any-year" in paragraph["classes"]
+            if not exempt and ("edition" in paragraph["classes"] or self._last_year(paragraph) > year):
+                folded = of_another_year()
+                paragraph.replace_self(folded)
+                folded += paragraph
+
+    def _last_year(self, paragraph) -> int:
+        """The last year that a paragraph names outside quotes, or that its numbers rest on."""
+        own_words = re.sub("“[^”]*”", "", paragraph.astext())
+        facts = [self.app.alliance.facts[n["fact"]] for n in paragraph.findall(fact_reference)]
+        keys = [str(v) for f in facts for i in f["inputs"] for v in i["key"].values()]
+        told = " ".join([own_words, *(f["label"] for f in facts), *keys])
+        return max(map(int, re.findall(r"\b(?:19|20)\d\d\b", told)), default=0)
 
 
 class OneFoldForCode(SphinxTransform):
@@ -515,7 +562,11 @@ class KeyFigures(Typeset):
 
 
 def load_book(app: Sphinx) -> None:
-    app.alliance = Book(Path(app.srcdir))
+    """Read what the chapters published; the book's title follows the focus year."""
+    book = app.alliance = Book(Path(app.srcdir))
+    years = [str(book.edition[y]) for y in ("written_for", "focus_year")]
+    app.config.html_title = app.config.html_title.replace(*years)
+    app.config.project = app.config.project.replace(*years)
 
 
 def append_notes(app: Sphinx, doctree: nodes.document) -> None:
@@ -568,8 +619,10 @@ def setup(app: Sphinx) -> dict:
     app.connect("build-finished", tidy_theme)
     app.add_transform(Guards)
     app.add_transform(OneFoldForCode)
+    app.add_transform(OfAnotherYear)
     app.add_node(fact_reference, html=(visit_fact, depart_fact))
     app.add_node(fact_notes, html=(visit_notes, None))
+    app.add_node(of_another_year, html=(visit_of_another_year, depart_of_another_year))
     app.add_node(native_name, html=(visit_native, depart_native))
     app.add_enumerable_node(report_figure, "figure", lambda node: node["record"]["title"], html=(visit_figure, depart_figure))
     app.add_enumerable_node(report_table, "table", lambda node: node["record"]["title"], html=(visit_table, None))
