@@ -44,6 +44,8 @@ class PaperBuilder(SingleFileHTMLBuilder):
         for page in list(tree.findall(addnodes.start_of_file)):
             page.parent.remove(page)
             tree += page  # beside the cover, not within its section, so that each page's title is a first-level heading
+            for section in page.findall(nodes.section):
+                section["ids"] = [f"{page['docname']}-{name}" for name in section["ids"]]  # chapters have sections of the same name
         self.contents = [entry for page in tree.findall(addnodes.start_of_file) for entry in _contents(page)]
         return tree
 
