@@ -17,12 +17,13 @@ CAUSES = 3  # rows named as the cause of one moved fact
 
 @dataclass(frozen=True)
 class Edition:
-    """What an edition published: its facts, claims and guards (empty where they were not kept), and its version."""
+    """What an edition published: its facts, claims, guards and exhibits (empty where they were not kept), and its version."""
 
     facts: dict[str, dict]
     claims: dict[str, dict]
     guards: dict[str, dict] = field(default_factory=dict)
     version: str = ""
+    exhibits: dict[str, dict] = field(default_factory=dict)
 
     @property
     def sources(self) -> set[str]:
@@ -48,6 +49,7 @@ class Difference:
     broken: list[dict] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    exhibits: list[dict] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.moved or self.added or self.gone or self.flipped or self.broken)
@@ -60,11 +62,14 @@ class Difference:
             (len(self.moved), "number moved", "numbers moved"),
             (len(self.added), "number is new", "numbers are new"),
             (len(self.gone), "number is gone", "numbers are gone"),
+            (len(self.exhibits), "figure or table changed", "figures and tables changed"),
             (len(self.rows), "value is new behind them", "values are new behind them"),
             (len(self.sources), "source is new", "sources are new"),
         ]
         told = [f"{n:,} {one if n == 1 else many}" for n, one, many in counted if n]
-        return "; ".join(told) + "." if told else "Nothing moved."
+        numbers = [] if self else ["no number and no verdict moved"]
+        sentence = "; ".join(numbers + told) + "."
+        return sentence[0].upper() + sentence[1:] if told else "Nothing moved."
 
     def lines(self, shown: int | None = None) -> list[str]:
         """The differences in words, one a line, with the rows that moved a number; the first ``shown`` of each kind."""
@@ -74,7 +79,9 @@ class Difference:
         told += [f"{f['id']}: new, {f['text']}" for f in self.added[:shown]]
         told += [f"{f['id']}: gone, was {f['text']}" for f in self.gone[:shown]]
         left = sum(max(0, len(part) - shown) for part in (self.moved, self.added, self.gone)) if shown is not None else 0
-        return told + ([f"and {left:,} more numbers"] if left else [])
+        told += [f"and {left:,} more numbers"] if left else []
+        told += [f"changed: {e['kind']} of {e['chapter']}: {e['title']}" for e in self.exhibits[:shown]]
+        return told + [f"source new behind a number: {s}" for s in self.sources[:shown]]
 
     def as_dict(self) -> dict:
         return {
@@ -86,6 +93,7 @@ class Difference:
             "gone": [{"id": f["id"], "text": f["text"]} for f in self.gone],
             "rows": self.rows,
             "sources": self.sources,
+            "exhibits": self.exhibits,
         }
 
     def markdown(self) -> str:
@@ -97,6 +105,8 @@ class Difference:
             head = "| number | old | new | change | because |\n|---|---|---|---|---|"
             rows = [m | {"because": "; ".join(m["because"])} for m in (_moved(o, n) for o, n in self.moved)]
             parts.append("\n".join([head, *(f"| {m['label']} | {m['old']} | {m['new']} | {m['change']} | {m['because']} |" for m in rows)]))
+        if self.exhibits or self.sources:
+            parts.append("\n".join(f"- {line}" for line in Difference(exhibits=self.exhibits, sources=self.sources).lines()))
         return "\n\n".join(parts) + "\n"
 
 
@@ -120,7 +130,8 @@ def read_edition(place: Path) -> Edition:
     except (ValueError, KeyError, TypeError) as error:
         raise AllianceError(f"{file} is not a facts file ({type(error).__name__}: {error}).", BAD_INPUT) from None
     guards = {g["id"]: g for r in records for g in r["guards"]}
-    return Edition(facts, claims, guards, content.get("edition", {}).get("version", ""))
+    exhibits = {f"{r['chapter']}.{e['key']}": e | {"chapter": r["chapter"]} for r in records for e in r["exhibits"]}
+    return Edition(facts, claims, guards, content.get("edition", {}).get("version", ""), exhibits)
 
 
 def compare(old: Edition, new: Edition) -> Difference:
@@ -138,6 +149,9 @@ def compare(old: Edition, new: Edition) -> Difference:
         broken=[{"id": g["id"], "meaning": g["meaning"]} for i, g in new.guards.items() if i in before and g["holds"] is False],
         rows=[{"table": c["table"], "key": c["key"], "column": c["column"], "value": c["value"]} for a, c in new.rows.items() if a not in known],
         sources=sorted(new.sources - old.sources),
+        exhibits=[
+            {k: e[k] for k in ("chapter", "kind", "key", "title")} for i, e in new.exhibits.items() if old.exhibits and e != old.exhibits.get(i)
+        ],
     )
 
 

@@ -72,8 +72,8 @@ def _tell_changes(project: Project, before) -> None:
     """Say on the terminal, and in ``changes.md`` outside the published pages, what moved against the build before."""
     from alliance.editions import SHOWN, compare, read_edition
 
-    difference = compare(before, read_edition(project.current)) if before else None
-    if difference:
+    if before:
+        difference = compare(before, read_edition(project.current))
         (project.out / "changes.md").write_text(f"# Against the build before\n\n{difference.markdown()}", encoding="utf-8")
         _tell(f"Against the build before: {difference.summary()} See {project.out / 'changes.md'}.")
         for line in difference.lines(SHOWN // 4):
