@@ -76,4 +76,4 @@ def explain(rule_id: str) -> str:
         return FORM_RULES[rule_id]
     if rule_id in RULES:
         return " ".join((RULES[rule_id].__doc__ or "").split())
-    raise AllianceError(f'There is no rule "{rule_id}". Rules: {", ".join([*FORM_RULES, *RULES])}.', BAD_INPUT)
+    raise AllianceError(f'There is no rule "{rule_id}". Rules: {", ".join(dict.fromkeys([*FORM_RULES, *RULES]))}.', BAD_INPUT)

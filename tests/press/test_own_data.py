@@ -94,7 +94,9 @@ def test_sources_name_the_user_s_rows(built):
     assert '<span class="badge">1 of them your data</span>' in page
     row = page[page.index('id="row-trade-annual-2024"') :].split("</li>")[0]
     assert '<span class="badge">your data</span>' in row
-    assert "My count" in page
+    listed = re.findall(r'<li id="source-([^"]+)"><span class="source-title">[^<]*</span>\. ?(<span class="badge">your data</span>)?', page)
+    assert len(listed) > 3
+    assert [name for name, badge in listed if badge] == ["mine-2025"]
 
 
 def test_the_pdf_is_badged(built):

@@ -87,6 +87,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     read = sorted({t for r in records.values() for t in r["reads"]} - set(SHARED_TABLES))
     tables = {t: project.package.resources[t] | _counts(project.package.table(t).rows) for t in read}
     cited = sorted({s for r in records.values() for s in r["sources"]} | {s for t in read for s in _sources_of(project, t)})
+    own = {row["source_id"] for t in read for row in project.package.table(t).rows if row.get("evidence") == "supplied"}
     rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
     inputs = [project.package.descriptor["version"], project.parameters, {t: project.package.digest(t) for t in project.package.resources}]
     return {
@@ -100,7 +101,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
             "licence": "CC BY 4.0",
         },
         "chapters": records,
-        "sources": {s: project.package.sources[s] for s in cited if s in project.package.sources},
+        "sources": {s: project.package.sources[s] | {"supplied": s in own} for s in cited if s in project.package.sources},
         "glossary": {row["id"]: row for row in project.package.table("glossary").rows},
         "tables": tables,
         "rows": rows,
