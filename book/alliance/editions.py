@@ -17,12 +17,13 @@ CAUSES = 3  # rows named as the cause of one moved fact
 
 @dataclass(frozen=True)
 class Edition:
-    """What an edition published: its facts, claims, guards and exhibits (empty where they were not kept), and its version."""
+    """What an edition published: its facts, claims, guards and exhibits (empty where they were not kept), version and data date."""
 
     facts: dict[str, dict]
     claims: dict[str, dict]
     guards: dict[str, dict] = field(default_factory=dict)
     version: str = ""
+    date: str = ""
     exhibits: dict[str, dict] = field(default_factory=dict)
 
     @property
@@ -86,7 +87,7 @@ class Difference:
     def as_dict(self) -> dict:
         return {
             "summary": self.summary(),
-            "verdicts": [{"id": n["id"], "old": o["verdict"], "new": n["verdict"]} for o, n in self.flipped],
+            "verdicts": [{"id": n["id"], "quote": n["quote"], "old": o["verdict"], "new": n["verdict"]} for o, n in self.flipped],
             "broken": self.broken,
             "moved": [_moved(old, new) for old, new in self.moved],
             "added": [{"id": f["id"], "text": f["text"]} for f in self.added],
@@ -131,7 +132,8 @@ def read_edition(place: Path) -> Edition:
         raise AllianceError(f"{file} is not a facts file ({type(error).__name__}: {error}).", BAD_INPUT) from None
     guards = {g["id"]: g for r in records for g in r["guards"]}
     exhibits = {f"{r['chapter']}.{e['key']}": e | {"chapter": r["chapter"]} for r in records for e in r["exhibits"]}
-    return Edition(facts, claims, guards, content.get("edition", {}).get("version", ""), exhibits)
+    made = content.get("edition", {})
+    return Edition(facts, claims, guards, made.get("version", ""), made.get("date", ""), exhibits)
 
 
 def compare(old: Edition, new: Edition) -> Difference:
@@ -196,7 +198,8 @@ def _same(a: dict, b: dict) -> bool:
 def _change(old: dict, new: dict) -> str:
     if old["value"] is None or new["value"] is None or new["unit"] in ("percent", "year") or not old["value"]:
         return ""
-    return f" ({100 * (new['value'] / old['value'] - 1):+.1f}%)"
+    change = f"{100 * (new['value'] / old['value'] - 1):+.1f}%"
+    return f" ({change})" if change.strip("+-") != "0.0%" else ""
 
 
 def _address(cell: dict) -> tuple:
@@ -212,7 +215,7 @@ def causes(old: dict, new: dict) -> list[str]:
             place = f"{address[0]} {' '.join(value for _, value in address[1])}, {address[2]}"
             was, now = before.get(address, "not used"), after.get(address, "not used")
             found.append(f"{place}: {was} → {now}")
-    return found or ["another formula" if old["formula"] != new["formula"] else "another label or rounding"]
+    return found or ["another formula" if old["formula"] != new["formula"] else "other words or rounding"]
 
 
 def _because(old: dict, new: dict) -> str:

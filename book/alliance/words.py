@@ -105,6 +105,11 @@ def count(number_of: int) -> str:
     return NUMBER_WORDS[number_of] if number_of < len(NUMBER_WORDS) else f"{number_of:,}"
 
 
+def times(number_of: int) -> str:
+    """How often, in words: "not once", "once", "twice", "three times"."""
+    return ("not once", "once", "twice")[number_of] if number_of < 3 else f"{count(number_of)} times"
+
+
 def date(iso: str) -> str:
     """``2025-09-02`` as "2 September 2025"; a month or a year alone stays one."""
     year, *rest = iso.split("-")
@@ -126,6 +131,8 @@ def measured(row: dict, quantity: Quantity) -> Fact:
     texts = {
         "number": lambda: plain(quantity, row["digits"] or 0),
         "count": lambda: count(round(quantity.value)),
+        "times": lambda: times(round(quantity.value)),
+        "of them": lambda: count(round(quantity.value)) if round(quantity.value) else "none",
         "change": lambda: direction(quantity, row["digits"] or 0),
         "year": lambda: f"{quantity.value:.0f}",
         "date": lambda: date(quantity.inputs[0].value),

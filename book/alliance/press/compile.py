@@ -121,7 +121,8 @@ def _since_kept_edition(project: Project, records: dict[str, dict]) -> dict | No
         return None
     facts = {f["id"]: f for r in records.values() for f in r["facts"]}
     claims = {c["id"]: c for r in records.values() for c in r["claims"]}
-    return {"edition": kept.name} | compare(read_edition(kept), Edition(facts, claims)).as_dict()
+    old = read_edition(kept)
+    return {"edition": kept.name, "date": old.date} | compare(old, Edition(facts, claims)).as_dict()
 
 
 def _counts(rows: list[dict]) -> dict[str, int]:
