@@ -160,7 +160,7 @@ class Disagreements(Typeset):
         told = [d for d in book.disagreements if d["finding"] or only != "findings"]
         shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else f"{d[f'{c}_value']:,.10g}" for c in ("used", "other")}
         rows = [d | {c: show(d) for c, show in shown.items()} for d in told[: int(number)]]
-        return book.render("disagreements", rows=rows, total=len(told))
+        return book.render("disagreements", rows=rows, total=len(told), only=only)
 
 
 class SinceKeptEdition(Typeset):
