@@ -11,6 +11,7 @@ import json
 import tomllib
 from pathlib import Path
 
+from alliance import journal
 from alliance.problems import BAD_INPUT, AllianceError
 
 SHARED = "columns.toml"
@@ -47,9 +48,10 @@ def text(package: dict) -> str:
 
 
 def write(data: Path) -> Path:
-    """Write ``datapackage.json`` and return its path."""
+    """Write ``datapackage.json`` and return its path; a change of the data that was interrupted is finished first."""
+    journal.finish(data)
     target = data / PACKAGE
-    target.write_text(text(descriptor(data)), encoding="utf-8")
+    journal.put(target, text(descriptor(data)).encode())
     return target
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 
 import pytest
-from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
+from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, unprivileged, write_chapter
 
 
 @pytest.fixture(scope="module")
@@ -233,13 +232,6 @@ def test_a_folder_in_the_place_of_a_link_is_named(built, tmp_path):
     done = built.run("build", "--out", tmp_path / "out")
     assert done.returncode == 3
     assert "html is not the link that the build keeps there" in done.stderr
-
-
-def unprivileged(command: list[str]) -> list[str]:
-    """The command without root's right to write where the permissions say no; everything else stays as it is."""
-    if os.getuid() != 0:
-        return command
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
 
 
 def test_an_output_that_cannot_be_written_is_named(built, tmp_path):
