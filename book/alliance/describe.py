@@ -30,7 +30,7 @@ def descriptor(data: Path) -> dict:
     """
     shared = _toml(data / SHARED)
     resources = []
-    for file in (data / TABLES, *sorted(data.glob(f"*/{TABLES}"))):
+    for file in files(data):
         for table in _toml(file).get("table", []):
             try:
                 resources.append(_resource(table, file, data, shared))
@@ -38,6 +38,11 @@ def descriptor(data: Path) -> dict:
                 name = table.get("name") if isinstance(table, dict) else table
                 raise AllianceError(f"{file}, table {name}: the description has not the form of the others ({error}).", BAD_INPUT) from None
     return {**shared["package"], "resources": resources}
+
+
+def files(data: Path) -> list[Path]:
+    """The descriptions under ``data``, that of the record itself first."""
+    return [data / TABLES, *sorted(data.glob(f"*/{TABLES}"))]
 
 
 def text(package: dict) -> str:

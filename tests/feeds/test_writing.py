@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -13,9 +15,11 @@ import sys
 import pytest
 from alliance import check, describe, journal
 from alliance.data import Package
+from alliance.feeds.update import _set_vintage
 from alliance.press.project import Project
 from alliance.press.publish import lock
-from alliance.problems import AllianceError
+from alliance.problems import AllianceError, DataError
+from alliance.writer import csv_text
 from workspace import ROOT, unprivileged
 
 OLD = {"a.csv": b"old a\n", "deep/b.csv": b"old b\n", "c.json": None}
@@ -230,6 +234,63 @@ def test_a_killed_update_is_finished_by_whoever_opens_the_data_next(desk):
     assert changed == {"datapackage.json", "limitations/tables.toml", "limitations/world_bank.csv", "sources.csv"}
     assert b"2071.506" in whole["limitations/world_bank.csv"]
     assert "up to date" in desk.update().out
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_every_form_that_the_reader_accepts_can_be_edited(desk, mark, newline):
+    """A byte-order mark, the lines of Windows and columns in another order stay, and so does every line that is not new."""
+    names = ("sources.csv", "exceptions.csv", "economics/trade_commodities.csv")
+    for name in names:
+        rows = list(csv.reader((desk.data / name).read_text(encoding="utf-8").splitlines()))
+        moved = csv_text([*row[1:], row[0]] for row in rows)
+        (desk.data / name).write_bytes((mark + moved.replace("\n", newline)).encode())
+    before = desk.bytes()
+    desk.comtrade.goods[2025, "M", "100590"] = 9e9  # a new row and a jump, which goes to exceptions.csv
+    desk.comtrade.goods[2024, "M", "270900"] *= 1.01
+    ran = desk.update("comtrade", write=True, reason="a bad harvest")
+    assert ran.code == 0, ran.err
+    after = desk.bytes()
+    new = {}
+    for name in names:
+        old, now = (content.decode().split(newline) for content in (before[name], after[name]))
+        assert now[0] == old[0]
+        assert len(set(old) - set(now)) == (name == names[2])  # the row that changed
+        new[name] = sorted(set(now) - set(old))
+        assert not {"\r", "\n", "\ufeff"} & set("".join(new[name]))
+    assert [line.rpartition(",")[2] for line in new["sources.csv"]] == ["un-comtrade-api"]
+    assert new["exceptions.csv"] == ["trade_commodities,2025;maize,usd_bn,a bad harvest,jump"]
+    assert [line.split(",")[1:3] + line.split(",")[-1:] for line in new[names[2]]] == [["crude oil", "270900", "2024"], ["maize", "100590", "2025"]]
+    assert [p for p in check.check(desk.package()) if p.severity == "error"] == []
+
+
+HEAD = '[[table]]\nname = "world_bank"\n'
+DESCRIPTIONS = {
+    "the name is not its first line": (lambda t: t.replace(HEAD, '[[table]]\n# of the bank\nwhat = "rows"\nname = "world_bank"\n'), None),
+    "no vintage of its own": (lambda t: re.sub(rf"({re.escape(HEAD)}(?:.*\n)*?)vintage = ", r"\1'vintage' = ", t, count=1), "0 lines with a vintage"),
+    "twice": (lambda t: t + t[t.index(HEAD) :].split("\n[[table]]")[0], "2 descriptions of this table"),
+}
+
+
+@pytest.mark.parametrize("form", DESCRIPTIONS)
+def test_the_vintage_is_set_in_the_one_description_or_the_update_says_why_not(desk, form):
+    change, words = DESCRIPTIONS[form]
+    file = desk.data / "limitations" / "tables.toml"
+    changed = change(file.read_text(encoding="utf-8"))
+    assert changed != file.read_text(encoding="utf-8")
+    file.write_text(changed, encoding="utf-8")
+    if form != "twice":
+        describe.write(desk.data)
+    copy = desk.root / "copy"
+    shutil.copytree(desk.data, copy)
+    if words is None:
+        _set_vintage(copy, "world_bank", "2026-07-01")
+        assert (copy / "limitations" / "tables.toml").read_text(encoding="utf-8") == changed.replace("2026-03-06", "2026-07-01")
+        return
+    with pytest.raises(DataError, match=rf"data/limitations/tables\.toml, column vintage: .*{words}.*\[\[table\]\]") as caught:
+        _set_vintage(copy, "world_bank", "2026-07-01")
+    assert caught.value.code == 2
+    assert (copy / "limitations" / "tables.toml").read_text(encoding="utf-8") == changed
 
 
 def test_a_description_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
