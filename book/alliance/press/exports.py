@@ -95,5 +95,5 @@ def _claim_cell(value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ";".join(f"{v['what']} → {v['verdict']}" if isinstance(v, dict) else v for v in value)
-    return "" if value is None else guarded(str(value)) if isinstance(value, str) else f"{value:g}"
+        return guarded(";".join(f"{v['what']} → {v['verdict']}" if isinstance(v, dict) else v for v in value))
+    return "" if value is None else guarded(value) if isinstance(value, str) else f"{value:g}"
