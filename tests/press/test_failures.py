@@ -148,6 +148,10 @@ OPTIONS = [
     (["build", "--data", "nowhere"], 2, "this is not a folder"),
     (["build", "--only", "smal"], 2, "Chapters: small"),
     (["check", "--explain", "nonsense"], 2, "There is no rule"),
+    (["edition", "v0.4.0"], 2, '"v0.4.0" is no version. An edition is named by three numbers with full stops, such as 0.3.0.'),
+    (["edition", "0.4.0-rc1"], 2, '"0.4.0-rc1" is no version'),
+    (["edition", "0.4"], 2, '"0.4" is no version'),
+    (["edition", "../0.4.0"], 2, '"../0.4.0" is no version'),
     (["diff", "nowhere", "nowhere"], 2, "holds no facts.json"),
     ([], 2, "required: command"),
 ]
@@ -155,10 +159,12 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("arguments", "code", "words"), OPTIONS, ids=[" ".join(o[0]) for o in OPTIONS])
 def test_wrong_options_are_refused(built, arguments, code, words):
+    before = sorted((built.root / "data").rglob("*"))
     done = built.run(*arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert sorted((built.root / "data").rglob("*")) == before
 
 
 MARCH = '2023-03,"Russian exports, all partners",Bank of Russia,,'
