@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -208,6 +209,34 @@ def test_bad_data_are_refused_all_in_one_report(damaged):
     report = json.loads(damaged.run("check", "--format", "json").stdout)
     assert len(report) == len([line for line in lines if line.startswith("  ")])
     assert {"file", "line", "column", "value", "rule", "message", "remedy", "severity"} == set(report[0])
+
+
+def test_who_reads_only_the_head_of_a_report_gets_its_exit_code(damaged):
+    for table, old, new, *_ in DAMAGE.values():
+        damaged.edit(f"data/economics/{table}.csv", old, new)
+    for arguments in (["check"], ["check", "--format", "json"], ["build"]):
+        command = [sys.executable, "-m", "alliance", *arguments]
+        reader, writer = os.pipe()
+        os.close(reader)
+        for stream in ("stdout", "stderr"):
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+            done = subprocess.run(command, cwd=damaged.root, env=damaged.environment(None), **pipes)
+            assert done.returncode == 2, (arguments, stream)
+            assert b"Traceback" not in (done.stderr or b"")
+        os.close(writer)
+
+
+def test_a_permission_is_told_in_words_where_nothing_but_the_standard_library_is(damaged, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir(mode=0o555)
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('papermill', 'nbformat', 'nbclient', 'pandas'))\n"
+        "from alliance.cli import main; sys.exit(main(['build', '--force', '--out', sys.argv[1]]))"
+    )
+    command = unprivileged([sys.executable, "-c", code, str(out)])
+    done = subprocess.run(command, cwd=damaged.root, env=damaged.environment(None), capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "make the folder writable, or give --out" in done.stderr
 
 
 def test_bom_and_crlf_change_nothing(damaged):

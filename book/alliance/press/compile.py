@@ -16,7 +16,7 @@ from alliance.press.gather import gather
 from alliance.press.mentions import check_mentions
 from alliance.press.names import STAGED
 from alliance.press.project import Project
-from alliance.problems import BUILD_FAILED, ENVIRONMENT, AllianceError
+from alliance.problems import BUILD_FAILED, ENVIRONMENT, FULL, AllianceError, describe_os_error
 
 
 def compile_book(project: Project, executed: dict[str, Path], folder: Path, pages: list[str] | None = None) -> dict[str, float]:
@@ -82,8 +82,9 @@ def _jupyter_book(project: Project, stage: Path, toc: Path, output: Path, option
     if done.returncode == 0:
         return
     log = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
-    if "No space left on device" in log or "Disk quota exceeded" in log:
-        raise AllianceError("Jupyter Book could not write: the disk is full. Free some space, or give --out on another disk.", ENVIRONMENT)
+    full = next((number for number in FULL if os.strerror(number) in log), None)
+    if full:
+        raise AllianceError(f"Jupyter Book could not write: {describe_os_error(OSError(full, os.strerror(full)))}", ENVIRONMENT)
     lines = [line for line in log.splitlines() if re.search(r"\b(WARNING|ERROR|CRITICAL)\b|Error\b", line)]
     told = "\n".join(f"  {_place_in_book(line, stage)}" for line in dict.fromkeys(lines)) or log[-3000:]
     raise AllianceError(
