@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +33,19 @@ class Workspace:
     def start(self, *arguments: str, env: dict | None = None) -> subprocess.Popen:
         command = [sys.executable, "-m", "alliance", *map(str, arguments)]
         return subprocess.Popen(command, cwd=self.root, env=self.environment(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    @contextmanager
+    def held(self, step: str, *arguments: str):
+        """A running build that waits before a step as long as the block lasts."""
+        hook = self.root.parent / step
+        process = self.start("build", *arguments, env={"ALLIANCE_STEP_HOOK": str(hook)})
+        try:
+            while not hook.exists():
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.02)
+            yield process
+        finally:
+            hook.unlink(missing_ok=True)
 
     def environment(self, env: dict | None) -> dict:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("ALLIANCE_")}

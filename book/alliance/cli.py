@@ -168,7 +168,7 @@ def _build(options) -> int:
 
     project = _project(options)
     if options.only:
-        return preview(project, options.only, options.jobs)
+        return preview(project, options.only, options.jobs, options.force, options.strict)
     return build(project, options.jobs, options.force, options.strict)
 
 

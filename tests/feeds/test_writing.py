@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import hashlib
 import os
 import re
 import select
@@ -322,6 +323,16 @@ def test_describing_finishes_an_interrupted_update_first(tmp_path):
     killed_at(data, 1)
     describe.write(data)
     assert contents(data) == NEW
+
+
+def test_a_build_is_of_the_data_that_an_interrupted_update_becomes(desk):
+    """Else it would find, when it opens the data, that they change while it runs."""
+    for file in ("_config.yml", "_toc.yml", "requirements.lock"):
+        shutil.copy(ROOT / file, desk.root)
+    lay_down(desk.data)
+    killed_at(desk.data, 1)
+    inputs = Project(desk.root, desk.out).inputs
+    assert {path: inputs[f"data/{path}"] for path in NEW} == {path: hashlib.sha256(content).hexdigest() for path, content in NEW.items()}
 
 
 def test_a_running_build_is_waited_for(desk):

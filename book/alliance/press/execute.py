@@ -264,7 +264,14 @@ def _tidy(chapter: str, folder: Path, cells: dict) -> None:
 
 
 def _store(project: Project, chapter: str, folder: Path) -> None:
-    """Move a finished chapter into the cache under the hash of what it was made from."""
+    """Move a finished chapter into the cache under the hash of what it was made from.
+
+    Raises
+    ------
+    AllianceError
+        If a file was changed since the build began: the kernel may have read it.
+    """
+    project.require_unchanged()
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     fingerprint = project.fingerprint(chapter, record["reads"], record["sources"])
     (folder / "fingerprint.json").write_text(json.dumps(fingerprint, indent=1), encoding="utf-8")
