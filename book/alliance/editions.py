@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from alliance.problems import BAD_INPUT, AllianceError
 
 RELATIVE_TOLERANCE = 1e-9
+VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")  # an edition's name
 SHOWN = 40  # facts listed one by one in words; the rest are counted
 CAUSES = 3  # rows named as the cause of one moved fact
 
@@ -163,8 +165,9 @@ def freeze(built: Path, target: Path) -> None:
     Raises
     ------
     AllianceError
-        If there is no build, or the edition is already kept.
+        If the name is no version, there is no build, or the edition is already kept.
     """
+    _number(target.name)
     if target.exists():
         raise AllianceError(f"{target} is already kept. An edition is never overwritten; give another name.", BAD_INPUT)
     if not (built / "html" / "facts.json").is_file():
@@ -178,14 +181,24 @@ def freeze(built: Path, target: Path) -> None:
 
 
 def latest_frozen(folder: Path, version: str) -> Path | None:
-    """The newest kept edition that is older than ``version``."""
-    kept = {_number(f.name): f for f in folder.iterdir() if (f / "facts.json").is_file()} if folder.is_dir() else {}
-    older = [number for number in kept if number < _number(version)]
+    """The newest kept edition that is older than ``version``; other folders there are none.
+
+    Raises
+    ------
+    AllianceError
+        If ``version`` is none.
+    """
+    limit = _number(version)
+    named = [f for f in folder.iterdir() if VERSION.fullmatch(f.name) and (f / "facts.json").is_file()] if folder.is_dir() else []
+    kept = {_number(f.name): f for f in named}
+    older = [number for number in kept if number < limit]
     return kept[max(older)] if older else None
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    if not VERSION.fullmatch(version):
+        raise AllianceError(f'"{version}" is no version. An edition is named by three numbers with full stops, such as 0.3.0.', BAD_INPUT)
+    return tuple(map(int, version.split(".")))
 
 
 def _same(a: dict, b: dict) -> bool:

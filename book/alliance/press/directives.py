@@ -6,8 +6,7 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from alliance.press.book import TIERS, anchor
-from alliance.press.compile import row_anchor
+from alliance.press.names import TIERS, anchor, row_anchor
 from alliance.press.nodes import report_figure, report_table
 from alliance.verdicts import SYMBOLS, VERDICTS
 

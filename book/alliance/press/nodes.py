@@ -6,8 +6,8 @@ import re
 
 from docutils import nodes
 
-from alliance.press.book import TIERS, Book, anchor
-from alliance.press.compile import row_anchor
+from alliance.press.book import Book
+from alliance.press.names import TIERS, anchor, row_anchor
 
 BADGE = ' <span class="badge">your data</span>'
 NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"

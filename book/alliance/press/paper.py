@@ -17,7 +17,6 @@ import fontpkg_source_serif_4
 import matplotlib
 import noto_cjk_sans_otc
 from docutils import nodes
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders.singlehtml import SingleFileHTMLBuilder
@@ -60,11 +59,8 @@ class PaperBuilder(SingleFileHTMLBuilder):
     def handle_page(self, pagename, addctx, templatename="page.html", outfilename=None, event_arg=None):
         if "body" not in addctx:
             return
-        templates = Environment(loader=FileSystemLoader(Path(self.srcdir) / "_templates"), autoescape=select_autoescape())
-        book = self.app.alliance
-        page = templates.get_template("paper.html").render(
-            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"])
-        )
+        book, body = self.app.alliance, _paper_body(addctx["body"])
+        page = book.render("paper", title=self.config.html_title, edition=book.edition, contents=self.contents, body=body)
         (Path(self.outdir) / "book.html").write_text(page, encoding="utf-8")
 
     def finish(self):
