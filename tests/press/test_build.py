@@ -354,13 +354,17 @@ def test_diff_says_in_words_what_moved(book, tmp_path):
     changed = json.loads((book.html / "facts.json").read_text(encoding="utf-8"))
     fact = next(f for f in changed["facts"] if f["id"] == "economics.trade_total")
     fact |= {"value": 260.0, "text": "260.0"}
+    other = next(f for f in changed["facts"] if f["id"] == "economics.trade_2023")
+    other["text"] = "about 240"
     (tmp_path / "facts.json").write_text(json.dumps(changed), encoding="utf-8")
     claims = book.json("claims.json")
     next(c for c in claims if c["id"] == "trade-250")["verdict"] = "supported"
     (tmp_path / "claims.json").write_text(json.dumps(claims), encoding="utf-8")
     done = book.run("diff", book.out, tmp_path)
     assert done.returncode == 10
+    assert "1 number moved; 1 number reads differently" in done.stdout
     assert "economics.trade_total: 244.8 → 260.0 (+6.2%)" in done.stdout
+    assert "economics.trade_2023: 240.1 → about 240, the same value in other words" in done.stdout
     assert "verdict on trade-250: contradicted → supported" in done.stdout
     assert book.run("diff", book.out, book.out).returncode == 0
 

@@ -18,6 +18,7 @@ from alliance.press.project import Project
 from alliance.problems import BAD_INPUT, BUILD_FAILED, ENVIRONMENT, GUARD_BROKEN, OK, AllianceError, shorten
 
 NEARLY_FULL = 4 * 1024 * 1024  # bytes
+NAMED_ROWS = 10  # rows of a user that are named one by one
 STEP = "ALLIANCE_STEP_HOOK"  # tests only: a file named after a step, before which the build waits until the file is gone
 
 
@@ -56,6 +57,7 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
         publish.publish(project, edition)
         _report(project)
         _tell_changes(project, before)
+        _tell_own_rows(project)
     return OK
 
 
@@ -84,6 +86,20 @@ def _tell_changes(project: Project, before) -> None:
         _tell(f"Against the build before: {difference.summary()} See {project.out / 'changes.md'}.")
         for line in difference.lines(SHOWN // 4):
             _tell(f"  {line}")
+
+
+def _tell_own_rows(project: Project) -> None:
+    """Say which of the rows that a user supplied no number of the text rests on."""
+    package = project.package
+    own = {(name, tuple(package.table(name).shown_key(row).items())) for name, row in package.supplied_rows()}
+    if own:
+        facts = json.loads((project.current / "html" / "facts.json").read_text(encoding="utf-8"))["facts"]
+        unused = sorted(own - {(c["table"], tuple(c["key"].items())) for f in facts for c in f["inputs"]})
+        _tell(f"Your data: {len(own):,} rows supplied, {len(own) - len(unused):,} of them behind numbers of the text.")
+        for table, key in unused[:NAMED_ROWS]:
+            _tell(f"  behind no number: {table} {' '.join(value for _, value in key)} (figures and tables may show it)")
+        if len(unused) > NAMED_ROWS:
+            _tell(f"  and {len(unused) - NAMED_ROWS:,} more")
 
 
 @contextmanager

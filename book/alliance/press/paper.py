@@ -22,6 +22,7 @@ from sphinx.application import Sphinx
 from sphinx.builders.singlehtml import SingleFileHTMLBuilder
 
 HIDDEN = {"cell_input", "above-input", "tag_remove-cell"}
+ON_SCREEN_ONLY = {"the-numbers-of-this-chapter", "the-numbers-of-this-page"}  # lists of provenance: facts.json has them
 
 
 class PaperBuilder(SingleFileHTMLBuilder):
@@ -43,7 +44,9 @@ class PaperBuilder(SingleFileHTMLBuilder):
         for page in list(tree.findall(addnodes.start_of_file)):
             page.parent.remove(page)
             tree += page  # beside the cover, not within its section, so that each page's title is a first-level heading
-            for section in page.findall(nodes.section):
+            for section in list(page.findall(nodes.section)):
+                if ON_SCREEN_ONLY & set(section["ids"]):
+                    section.parent.remove(section)
                 section["ids"] = [f"{page['docname']}-{name}" for name in section["ids"]]  # chapters have sections of the same name
         self.contents = [entry for page in tree.findall(addnodes.start_of_file) for entry in _contents(page)]
         return tree
