@@ -20,7 +20,7 @@ from alliance import formulas, journal, reader
 from alliance.formulas import FormulaError
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.quantity import Cell, Quantity, combine
-from alliance.reader import Row, Sheet
+from alliance.reader import Row, Sheet, listed
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
@@ -111,8 +111,7 @@ class Table:
 
     def cell(self, row: dict, column: str) -> Cell:
         """One primary value with its place and its sources."""
-        others = (row.get("other_source_ids") or "").split(";")
-        sources = tuple(s for s in [row.get("source_id"), *others] if s)
+        sources = (*listed(row.get("source_id")), *listed(row.get("other_source_ids")))
         key = tuple(self.shown_key(row).items())
         return Cell(self.name, key, column, row[column], sources, row.get("evidence") or "read", row.get("locator"))
 

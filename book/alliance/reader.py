@@ -68,6 +68,11 @@ class Sheet:
         self.problems.append(Problem(self.file, line, column, value, rule, message, remedy))
 
 
+def listed(text: str | None) -> list[str]:
+    """Parts of a field that holds several, separated by semicolons."""
+    return [part for part in (text or "").split(";") if part]
+
+
 def read_sheet(file: str, content: bytes, fields: list[dict]) -> Sheet:
     """Read one file against the ``fields`` of its description.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from alliance.data import Package
 from alliance.problems import AllianceError
 from alliance.quantity import EVIDENCE
+from alliance.reader import listed
 from alliance.words import Fact, measured
 
 SUPPORTED = "supported"
@@ -222,11 +223,6 @@ PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 def placeholders(text: str) -> list[str]:
     """Names of the measures that an explanation prints: ``{trade_2023}``."""
     return PLACEHOLDER.findall(text)
-
-
-def listed(text: str | None) -> list[str]:
-    """Parts of a field that holds several, separated by semicolons."""
-    return [part for part in (text or "").split(";") if part]
 
 
 def measures_of(row: dict) -> list[str]:

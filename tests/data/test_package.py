@@ -143,6 +143,13 @@ def test_an_overlay_appends_rows_and_sources(tmp_path):
     assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(244.81)
 
 
+def test_a_row_that_names_two_sources_in_one_field_cites_both(tmp_path):
+    header = rows("trade_annual").splitlines()[0] + "\n"
+    row = NEW_ROW.replace("mine-2027", "mine-2027;bne-2025-01-13")
+    package = overlay(tmp_path / "mine", trade_annual__append=header + row, sources__append=NEW_SOURCE)
+    assert package.value("trade_annual", "total_usd_bn", year=2026).sources == ("mine-2027", "bne-2025-01-13")
+
+
 def test_a_derived_value_is_supplied_if_it_rests_on_a_supplied_row(tmp_path):
     supplied = (
         rows("trade_annual").replace("2024,115.49,129.32,,1.9,GACC,", "2024,115,129,,1.9,GACC,").replace('read,"the printed', 'supplied,"the printed')

@@ -8,8 +8,9 @@ import re
 from alliance import describe, hints
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
+from alliance.reader import listed
 from alliance.rules import EXCUSABLE, at, rule
-from alliance.verdicts import NEEDS, REVIEW, listed, measures_of, takes
+from alliance.verdicts import NEEDS, REVIEW, measures_of, takes
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 
@@ -205,7 +206,7 @@ def disagreements(package, tables):
             column = "used_text" if isinstance(value, str) else "used_value"
             message = f"the cell holds {value}"
             yield at(table, i, column, stated, "disagreement", message, "Repeat the value of the cell, or drop the row.", "warning")
-        sources = [found.get("source_id"), *listed(found.get("other_source_ids"))]
+        sources = listed(found.get("source_id")) + listed(found.get("other_source_ids"))
         if row["used_source_id"] not in sources:
             message = "the row of the cell does not cite it"
             yield at(table, i, "used_source_id", row["used_source_id"], "disagreement", message, "Write the row's source.", "warning")

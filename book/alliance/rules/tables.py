@@ -8,8 +8,8 @@ from alliance import hints
 from alliance.data import Table
 from alliance.formulas import FormulaError, names
 from alliance.quantity import Quantity
+from alliance.reader import listed
 from alliance.rules import at, rule
-from alliance.verdicts import listed
 
 POINTS = 1.5  # how far a printed share may lie from the computed one
 RELATIVE = 0.005  # how far totals may lie from the sum of their parts, as a share
