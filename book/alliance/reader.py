@@ -21,7 +21,6 @@ MAX_BYTES = 50 * 1024 * 1024
 
 RULES = {
     "file-missing": "Every table that datapackage.json describes has its file, and every file its description.",
-    "file-twice": "A table has one file: a folder of your own holds either the whole table or rows to add.",
     "file-outside": "A table is an ordinary file inside its folder; links that lead out of the folder are not followed.",
     "file-encoding": "Files are UTF-8 text. A byte-order mark is accepted; UTF-16, cp1251, GB18030 and binary files are not.",
     "file-empty": "A file has a header line and at least one row.",

@@ -788,6 +788,8 @@ def test_every_rule_that_a_problem_names_can_be_explained():
     for rule in [*check.FORM_RULES, *RULES]:
         assert len(check.explain(rule)) > 30
     assert set(RULES) > EXCUSABLE
+    assert not set(check.FORM_RULES) & set(RULES), "a rule that is defined twice explains itself by one of the two"
+    assert "no copy beside it" in check.explain("file-twice")
 
 
 # through the command line
