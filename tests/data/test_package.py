@@ -109,6 +109,34 @@ def test_arithmetic_carries_inputs_and_the_expression(package):
         now + package.value("crude_imports", "mt", year=2024, supplier="Russia")
 
 
+@pytest.mark.parametrize(
+    ("compute", "unit"),
+    [
+        (lambda usd, gas: usd * gas, "USD bn × bcm"),
+        (lambda usd, gas: gas * usd + usd * gas, "USD bn × bcm"),  # the order of factors makes no other unit
+        (lambda usd, gas: usd / gas, "USD bn / bcm"),
+        (lambda usd, gas: usd / gas * gas, "USD bn"),
+        (lambda usd, gas: usd / (usd / gas), "bcm"),
+        (lambda usd, gas: usd * gas / gas / gas, "USD bn / bcm"),
+        (lambda usd, gas: 1 / usd, "1 / USD bn"),
+        (lambda usd, gas: 1 / usd * usd, ""),
+        (lambda usd, gas: gas / usd / usd, "bcm / USD bn / USD bn"),
+        (lambda usd, gas: 2 * usd / 4, "USD bn"),
+        (lambda usd, gas: usd / usd, ""),
+    ],
+)
+def test_products_and_quotients_compose_their_units(compute, unit):
+    found = compute(Quantity(8.0, "USD bn"), Quantity(2.0, "bcm"))
+    assert found.unit == unit
+
+
+def test_what_has_composed_units_is_not_added_to_what_has_one_of_them():
+    usd, gas = Quantity(8.0, "USD bn"), Quantity(2.0, "bcm")
+    for compute in (lambda: usd * gas + usd, lambda: usd / gas - usd, lambda: 1 / usd + usd):
+        with pytest.raises(ValueError, match="cannot add or subtract"):
+            compute()
+
+
 def test_missing_values_stay_missing_through_arithmetic():
     nothing = Quantity(None, "USD bn")
     assert not (nothing + 1).known
