@@ -45,6 +45,7 @@ BROKEN = [
     ("parts", "crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64", "Correct the part"),
     ("jump", "trade_annual", "2024,115.49", "2024,115490", "factor of a thousand"),
     ("mirror", "power_of_siberia", "2023,delivered,22.73", "2023,delivered,27.73", "Correct one of the two"),
+    ("mirror", "china_gas_suppliers", "2023,Russia,pipeline,21.294", "2023,Russia,pipeline,0", "Correct one of the two"),
     ("dates", "gas_projects", "2025-09-02", "2035-09-02", "vintage"),
     ("tier", "sources", "2025-01-13,,press", "2025-01-13,,research", "tier_rules.csv"),
     ("measure", "measures", "trade_annual[2023].total_usd_bn", "trade_annual[2023].total", "Correct the formula"),

@@ -340,7 +340,7 @@ def mirrors(package, tables):
         if not {*names(first)[0], *names(second)[0]} <= set(tables):
             continue  # a table whose form is wrong is reported as that
         a, b = package.evaluate(first), package.evaluate(second)
-        if not (a.known and b.known) or abs(a.value / b.value - 1) * 100 <= percent:
+        if not (a.known and b.known) or abs(a.value - b.value) * 100 <= percent * abs(b.value):
             continue
         cell = a.inputs[0]
         table = tables[cell.table]
