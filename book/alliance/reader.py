@@ -33,7 +33,8 @@ RULES = {
     "and no word whose letters come from two scripts.",
     "number": "A number is written with at most 15 ASCII digits and a decimal point: 1234.5. Empty means missing.",
     "year": "A year has four digits and lies between 1900 and 2100.",
-    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, exists, and lies between 1500 and 2100.",
+    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, or in the one of these forms that its column wants; it exists, and lies between "
+    "1500 and 2100.",
     "range": "A value keeps the limits that the description states (a share between 0 and 100, a volume not negative).",
     "enum": "A column with a fixed vocabulary, or a pattern for its texts, holds nothing else.",
     "address": "The address of a source begins with https:// or http:// and names a host on the web; no javascript:, data: or file:, "
@@ -216,8 +217,7 @@ def _check_cell(sheet: Sheet, row: Row, descriptor: dict) -> None:
         if not re.fullmatch(r"[0-9]{4}", value) or int(value) not in YEARS:
             sheet.complain(row.line, name, value, "year", f"not a year between {YEARS[0]} and {YEARS[-1]}", hints.year(value))
     elif descriptor.get("partialDate"):
-        if not _is_date(value):
-            sheet.complain(row.line, name, value, "date", "not an ISO date", hints.date(value))
+        _check_date(sheet, row.line, value, descriptor)
     else:
         _check_text(sheet, row.line, value, descriptor)
 
@@ -239,6 +239,15 @@ def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None
     if high is not None and float(value) > high:
         remedy = "Correct the value; a share lies between 0 and 100 percent." if unit == "percent" and high == 100 else "Correct the value."
         sheet.complain(line, name, value, "range", f"above the greatest value allowed, {high}", remedy)
+
+
+def _check_date(sheet: Sheet, line: int, value: str, descriptor: dict) -> None:
+    name, pattern = descriptor["name"], descriptor.get("constraints", {}).get("pattern")
+    if not _is_date(value):
+        sheet.complain(line, name, value, "date", "not an ISO date", hints.date(value))
+    elif pattern and not re.fullmatch(pattern, value):
+        form, remedy = hints.precision(value, pattern)
+        sheet.complain(line, name, value, "date", f"this column holds dates of the form {form}", remedy)
 
 
 def _is_date(value: str) -> bool:

@@ -137,6 +137,10 @@ def day(name: str, raw: str, words: str) -> Case:
     return Case(name, "gas_projects", cell("Power of Siberia;;38;38;first gas", "status_date", raw), "date", "status_date", words)
 
 
+def month(name: str, raw: str, words: str) -> Case:
+    return Case(name, "trade_monthly", cell("2021-06;ytd", "period_end", raw), "date", "period_end", words, raw)
+
+
 def note(name: str, raw: str, words: str) -> Case:
     return Case(name, "trade_annual", cell("2022", "note", raw), "characters", "note", words)
 
@@ -344,6 +348,8 @@ CASES = [
     day("month in words", "Dec-19", "2019-12"),
     day("date that does not exist", "2019-02-29", "YYYY-MM"),
     day("year before history", "0019-12", "as in 2024-10-31"),
+    month("year where a month is wanted", "2021", "form YYYY-MM. Say it more exactly, as in 2024-10"),
+    month("day where a month is wanted", "2021-06-28", "form YYYY-MM. Write 2021-06."),
     country("country under its official name", "Russian Federation", 'Did you mean "Russia"'),
     country("country by its code", "RUS", 'Did you mean "Russia"'),
     country("country in Russian", "Россия", 'Did you mean "Russia"'),

@@ -95,6 +95,11 @@ EXCUSES = "rule,table,key,column,reason\n" + "".join(
 )
 
 
+def test_a_span_that_ends_before_it_starts_has_no_pace(tmp_path):
+    found = problems_after(tmp_path, "crude_cumulative", "2023-01-01,2023-04-30,Russia", "2023-06-01,2023-04-30,Russia")
+    assert {p.rule for p in found if p.line == 4} == {"dates"}
+
+
 def test_exceptions_of_one_s_own_are_added_to_the_book_s(tmp_path):
     found = check.check(overlay(tmp_path / "without", trade_annual=JUMPED))
     assert [(p.rule, p.severity) for p in found if p.severity == "error"] == [("jump", "error")]
@@ -190,6 +195,7 @@ def test_a_changed_description_asks_for_a_new_package(copy):
         ('title = "China-Russia goods trade by year"\n', "", "table trade_annual: title missing"),
         ('[[table]]\nname = "trade_annual"', '[[table]\nname = "trade_annual"', "not valid TOML"),
         ('{ name = "china_exports_usd_bn", title = "China\'s exports to Russia" }', '"china_exports_usd_bn"', "has no title"),
+        ('precision = "month"', 'precision = "week"', "table trade_monthly: the description has not the form of the others ('week')"),
     ],
 )
 def test_a_broken_description_is_named_with_its_file_and_table(copy, old, new, words):

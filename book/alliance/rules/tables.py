@@ -278,9 +278,11 @@ def paces(package, tables):
 def _months(row: dict) -> int | None:
     """Months that a row of a part of a year covers, counted from January for a sum from January."""
     start, end = row.get("period_start"), row["period_end"]
+    if len(end) < 7:
+        return None
     if row.get("basis") in ("ytd", "month"):
         return int(end[5:7]) if row["basis"] == "ytd" else 1
-    if not start or len(start) < 7 or len(end) < 7 or start[:4] != end[:4]:
+    if not start or len(start) < 7 or start[:4] != end[:4] or start[:7] > end[:7]:
         return None
     return int(end[5:7]) - int(start[5:7]) + 1
 
