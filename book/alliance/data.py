@@ -304,9 +304,13 @@ class Package:
         if name not in self._measured:
             if name not in self.measures:
                 raise FormulaError(f'there is no measure "{name}"')
-            self._measured[name] = None
+            self._measured[name] = None  # until it is known, so that a measure that asks for itself is noticed
             row = self.measures[name]
-            found = self.evaluate(row["formula"])
+            try:
+                found = self.evaluate(row["formula"])
+            except Exception:
+                del self._measured[name]
+                raise
             self._measured[name] = replace(found, unit=row["unit"]) if row["unit"] else found
         if self._measured[name] is None:
             raise FormulaError(f'measure "{name}" is defined by itself')

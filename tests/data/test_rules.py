@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alliance import check, describe
 from alliance.data import DATA, Package
-from alliance.rules import RULES
+from alliance.rules import RULES, at
 
 
 def overlay(folder: Path, **tables: str) -> Package:
@@ -150,8 +150,63 @@ def test_a_country_under_another_name_is_refused_with_the_name_meant(tmp_path):
     assert [(p.rule, p.value) for p in found] == [("country", "RUZ")]
 
 
+def failing(*tables: str):
+    """A rule that warns of every table, and has an error that some tables bring to light."""
+
+    def rule(package, given):
+        for name, table in given.items():
+            yield at(table, 0, table.key_columns[0], "", "failing", "seen", "Go on.", "warning")
+            if name in tables:
+                {}[name]
+
+    return rule
+
+
+def test_a_rule_that_fails_on_a_table_is_told_and_all_else_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "failing", failing("gas_trade", "trade_annual"))
+    found = problems_after(tmp_path, "crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64")
+    failures = [p for p in found if p.rule == "rule-failed"]
+    assert [(Path(p.file).name, p.severity) for p in failures] == [("gas_trade.csv", "error"), ("trade_annual.csv", "error")]
+    for failure, table in zip(failures, ("gas_trade", "trade_annual"), strict=True):
+        assert f"the rule \"failing\" cannot be applied here (KeyError: '{table}'; check.py, line " in failure.message
+        assert "an error of the program" in failure.remedy
+    assert "parts" in {p.rule for p in found}  # other rules, and this rule on other tables
+    assert len([p for p in found if p.rule == "failing"]) == len(Package().resources) - 2
+
+
+def test_a_rule_that_always_fails_is_told_once(monkeypatch):
+    monkeypatch.setitem(RULES, "failing", lambda package, tables: iter([1 / 0]))
+    (problem,) = check.check(Package())
+    assert (problem.rule, problem.file, problem.line) == ("rule-failed", "data", 0)
+    assert "ZeroDivisionError" in problem.message
+
+
+def test_a_failing_rule_is_told_even_if_exceptions_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "jump", failing("gas_trade"))
+    found = check.check(overlay(tmp_path / "mine", exceptions="rule"))
+    assert "rule-failed" in {p.rule for p in found}
+
+
+def test_a_disk_that_fails_is_no_error_of_a_rule(monkeypatch):
+    def rule(package, tables):
+        raise OSError("no space")
+        yield
+
+    monkeypatch.setitem(RULES, "failing", rule)
+    with pytest.raises(OSError, match="no space"):
+        check.check(Package())
+
+
+def test_the_book_s_own_table_is_reported_beneath_one_that_replaces_it(copy, tmp_path):
+    append(copy / "economics" / "trade_annual.csv", "2027,x,120,,,GACC,bne-2025-01-13,,,read,")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "trade_annual.csv").write_text(text_of("trade_annual"), encoding="utf-8")
+    (problem,) = check.check(Package(copy, tmp_path / "mine"))
+    assert (Path(problem.file).name, problem.column, problem.value) == ("trade_annual.csv", "china_exports_usd_bn", "x")
+
+
 def test_every_rule_can_be_explained():
-    for rule in [*check.FORM_RULES, *RULES]:
+    for rule in [*check.FORM_RULES, *check.OWN_RULES, *RULES]:
         assert len(check.explain(rule)) > 30
 
 
