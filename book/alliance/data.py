@@ -322,7 +322,8 @@ class Package:
         if "disagreements" not in self.resources:
             return []
         known = [d for d in self.table("disagreements").rows if d["table"] in self.resources]
-        return [d | {"row": self.table(d["table"]).find_shown(d["key"])} for d in known if isinstance(d["other_value"], float)]
+        numeric = [d for d in known if d["used_value"] is not None and d["other_value"] is not None]
+        return [d | {"row": self.table(d["table"]).find_shown(d["key"])} for d in numeric]
 
     def evaluate(self, formula: str) -> Quantity:
         """The value of any formula in the language of measures."""

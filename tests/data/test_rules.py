@@ -9,6 +9,7 @@ import pytest
 from alliance import check, describe
 from alliance.data import DATA, Package
 from alliance.rules import RULES, at
+from alliance.verdicts import judge
 
 
 def overlay(folder: Path, **tables: str) -> Package:
@@ -93,6 +94,30 @@ JUMPED = text_of("trade_annual").replace("2025,103.309", "2025,503.309")
 EXCUSES = "rule,table,key,column,reason\n" + "".join(
     f"{rule},trade_annual,2025,{column},I know better\n" for rule, column in (("jump", "china_exports_usd_bn"),)
 )
+
+
+TRADE_2010 = "55.45,,vnplus-2011-01,59.34,,wtr-2011-08-27"
+
+
+@pytest.mark.parametrize(
+    ("new", "lacking"),
+    [
+        (",,vnplus-2011-01,59.34,,wtr-2011-08-27", ["used_value"]),
+        ("55.45,,vnplus-2011-01,,,wtr-2011-08-27", ["other_value"]),
+        (",,vnplus-2011-01,,,wtr-2011-08-27", ["other_value", "used_value"]),
+        (",,vnplus-2011-01,,about 59,wtr-2011-08-27", ["used_text"]),
+        ("55.45,,vnplus-2011-01,,about 59,wtr-2011-08-27", ["other_value", "used_text"]),
+    ],
+)
+def test_a_disagreement_has_two_sides_of_one_kind(tmp_path, new, lacking):
+    found = problems_after(tmp_path, "disagreements", TRADE_2010, new)
+    errors = [p for p in found if p.severity == "error"]
+    assert [(p.rule, p.line, p.column) for p in errors] == [("disagreement", 2, column) for column in lacking]
+    assert all("used_text and other_text where they are dates or words" in p.remedy for p in errors)
+    package = Package(overlay=tmp_path / "mine")
+    assert "Trade of 2010" not in {d["topic"] for d in package.disagreements}  # so that no verdict is tried with half of one
+    for row in package.table("claims").rows:
+        judge(row, package)
 
 
 def test_a_span_that_ends_before_it_starts_has_no_pace(tmp_path):
