@@ -176,6 +176,8 @@ def decide(row: dict, package: Package, threshold: float | None = None) -> Verdi
 def flips_of(row: dict, package: Package, verdict: Verdict) -> list[dict]:
     """What turns the verdict of a rule: another source's value for a cell, another measure, a threshold moved by a tenth.
 
+    Of a forecast that is the verdict which counts, by its outcome.
+
     Returns
     -------
     list of dict
@@ -183,7 +185,7 @@ def flips_of(row: dict, package: Package, verdict: Verdict) -> list[dict]:
         if the verdict is robust.
     """
     tried = [*_other_thresholds(row, package), *_other_measures(row, package), *_other_sources(row, package)]
-    return [trial | {"verdict": other.verdict} for trial, other in tried if other != verdict]
+    return [trial | {"verdict": other.verdict} for trial, other in tried if other.verdict != verdict.verdict]
 
 
 Trial = tuple[dict, Verdict]
