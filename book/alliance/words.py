@@ -93,21 +93,27 @@ def direction(q: Quantity, digits: int = 1, up: str = "rose", down: str = "fell"
 
 
 def rank(value: Quantity, others: Iterable[Quantity], superlative: str = "largest") -> str:
-    """Place of ``value`` among the known ``others`` in words: "largest", "second-largest"."""
+    """Place of ``value`` among the known ``others`` in words: "largest", "second-largest", "11th-largest"."""
     if not value.known:
         return NOT_AVAILABLE
     place = sum(o > value for o in others if o.known)
-    return f"{ORDINALS[place]}{superlative}"
+    return f"{ORDINALS[place] if place < len(ORDINALS) else _ordinal(place + 1)}{superlative}"
+
+
+def _ordinal(number_of: int) -> str:
+    """``11th-``, ``22nd-``: what no word of ORDINALS says."""
+    ending = "th" if number_of % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number_of % 10, "th")
+    return f"{number_of}{ending}-"
 
 
 def count(number_of: int) -> str:
-    """A small count in words, a large one in digits."""
-    return NUMBER_WORDS[number_of] if number_of < len(NUMBER_WORDS) else f"{number_of:,}"
+    """A small count in words, a large or negative one in digits."""
+    return NUMBER_WORDS[number_of] if 0 <= number_of < len(NUMBER_WORDS) else number(number_of, 0)
 
 
 def times(number_of: int) -> str:
     """How often, in words: "not once", "once", "twice", "three times"."""
-    return ("not once", "once", "twice")[number_of] if number_of < 3 else f"{count(number_of)} times"
+    return ("not once", "once", "twice")[number_of] if 0 <= number_of < 3 else f"{count(number_of)} times"
 
 
 def date(iso: str) -> str:
