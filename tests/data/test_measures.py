@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from alliance import describe
 from alliance.data import DATA, Package
 from alliance.formulas import FormulaError
 from alliance.words import measured
@@ -115,4 +114,3 @@ def test_a_measure_on_a_recalled_row_is_refused(tmp_path):
 
     found = check(Package(Path(copy)))
     assert any(p.rule == "measure" and "recalled" in p.message for p in found)
-    assert describe.descriptor(copy)
