@@ -31,7 +31,8 @@ RULES = {
     "quotes": "A quoted field ends with a quote on the same line; quotes inside are doubled.",
     "characters": "Text holds no control, invisible or direction-changing characters, no space at its ends and none but the plain one, "
     "and no word whose letters come from two scripts.",
-    "number": "A number is written with at most 15 ASCII digits and a decimal point: 1234.5. Empty means missing.",
+    "number": "A number is written with at most 15 ASCII digits, zeros at its ends not counted, and a decimal point: 1234.5. It is no longer "
+    "than 30 characters. Empty means missing.",
     "year": "A year has four digits and lies between 1900 and 2100.",
     "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, or in the one of these forms that its column wants; it exists, and lies between "
     "1500 and 2100.",
@@ -46,6 +47,7 @@ DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 YEARS = range(1900, 2101)
 SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
 DIGITS = 15  # of a number that a computer keeps exactly
+LENGTH = 30  # of a number with its zeros; beyond that sums and ratios leave what a computer can hold
 
 
 @dataclass
@@ -231,6 +233,10 @@ def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None
         sheet.complain(line, name, value, "number", "not a whole number", "Write it without decimals.")
     if len(re.sub(r"[^0-9]", "", value).strip("0")) > DIGITS:
         sheet.complain(line, name, value, "number", f"more than {DIGITS} digits", "Round it to the digits that the source prints.")
+        return
+    if len(value) > LENGTH:
+        remedy = f"Write it in the unit of the column{f' ({unit})' if unit else ''}, without zeros that say nothing."
+        sheet.complain(line, name, value, "number", f"more than {LENGTH} characters", remedy)
         return
     low, high = limits.get("minimum"), limits.get("maximum")
     if low is not None and float(value) < low:

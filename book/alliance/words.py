@@ -8,12 +8,13 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
 
 NOT_AVAILABLE = "not available"
+WIDE = Context(prec=400)  # digits of the greatest number that a float can be
 CONFIDENCE = ("low", "moderate", "high")
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-", "eighth-", "ninth-", "tenth-")
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -70,7 +71,7 @@ class Finding:
 def number(value: float, digits: int = 1) -> str:
     """``1234.56`` as ``1,234.6``; a real minus sign before negative values, and no minus before zero."""
     # From the decimal digits, half up: 61.05 prints as 61.1, which the binary value would not.
-    exact = Decimal(str(round(abs(value), 10))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    exact = Decimal(str(round(abs(value), 10))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, WIDE)
     text = f"{exact:,.{digits}f}"
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
 

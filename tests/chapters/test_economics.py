@@ -283,6 +283,7 @@ WORDS = [
     (words.direction(Quantity(-105.8, "Mt"), up="gained", down="lost"), "lost 105.8"),
     (words.number(-0.04), "0.0"),
     (words.number(-1234.56, 1), "−1,234.6"),
+    (words.number(1e30), f"1{',000' * 10}.0"),
     (words.rank(Quantity(5.0), [Quantity(9.0), Quantity(5.0), Quantity(None)]), "second-largest"),
     (words.rank(Quantity(5.0), [Quantity(9.0)] * 9), "tenth-largest"),
     (words.rank(Quantity(5.0), [Quantity(9.0)] * 10), "11th-largest"),
