@@ -125,11 +125,11 @@ def measures(package, tables):
             yield at(table, i, "id", row["id"], "measure", "no claim uses it", "Remove it, or use it.", "warning")
 
 
-def _others(formula: str) -> set[str]:
+def _others(formula: str) -> frozenset[str]:
     try:
         return names(formula)[1]
     except FormulaError:
-        return set()
+        return frozenset()
 
 
 def _measures_of(row: dict) -> set[str]:
