@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +33,19 @@ class Workspace:
     def start(self, *arguments: str, env: dict | None = None) -> subprocess.Popen:
         command = [sys.executable, "-m", "alliance", *map(str, arguments)]
         return subprocess.Popen(command, cwd=self.root, env=self.environment(env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    @contextmanager
+    def held(self, step: str, *arguments: str):
+        """A running build that waits before a step as long as the block lasts."""
+        hook = self.root.parent / step
+        process = self.start("build", *arguments, env={"ALLIANCE_STEP_HOOK": str(hook)})
+        try:
+            while not hook.exists():
+                assert process.poll() is None, process.stdout.read()
+                time.sleep(0.02)
+            yield process
+        finally:
+            hook.unlink(missing_ok=True)
 
     def environment(self, env: dict | None) -> dict:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("ALLIANCE_")}
@@ -152,6 +167,13 @@ def write_chapter(workspace: Workspace, name: str, cells: list[tuple[str, str]])
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = {"cells": written, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     (workspace.root / "book" / f"{name}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def unprivileged(command: list[str]) -> list[str]:
+    """The command without root's right to write where the permissions say no; everything else stays as it is."""
+    if os.getuid() != 0:
+        return command
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
 
 
 def tree_bytes(folder: Path) -> dict[str, bytes]:

@@ -22,10 +22,12 @@ command -v "$python" >/dev/null || fail "python3 is missing. Install it: sudo ap
 
 # Nothing to do if this kind was set up from exactly these files, with a Python that is still there.
 state() {
-  { sha256sum requirements.lock tests/requirements.lock pyproject.toml tools/setup.sh
-    "$python" -c 'import sys; print(sys.version, sys.base_prefix)'
-    pwd
-  } | sha256sum | cut -d' ' -f1
+  "$python" - requirements.lock tests/requirements.lock pyproject.toml tools/setup.sh <<'END'
+import hashlib, os, pathlib, sys
+parts = [pathlib.Path(name).read_bytes() for name in sys.argv[1:]]
+parts += [part.encode() for part in (sys.version, sys.base_prefix, os.getcwd())]
+print(hashlib.sha256(b"\0".join(parts)).hexdigest())
+END
 }
 now=$(state)
 ready() { [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.ready-$1" 2>/dev/null)" = "$now" ]; }

@@ -12,15 +12,13 @@ import sys
 from pathlib import Path
 
 from alliance.press.project import DEFAULT_YEAR, Project, check_year
-from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK, AllianceError, DataError
+from alliance.problems import BAD_INPUT, DIFFERENT, ENVIRONMENT, INTERRUPTED, OK, AllianceError, DataError, describe_os_error
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see the README)."""
     options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
+    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
         signal.signal(number, _interrupt)
     try:
@@ -33,14 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("alliance: interrupted; the published edition is as it was.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
-        return OK
     except OSError as error:
         if options.debug:
             raise
-        from alliance.press.execute import describe_os_error
-
         print(f"alliance: {describe_os_error(error)}", file=sys.stderr)
         return ENVIRONMENT
     except ModuleNotFoundError as error:
@@ -48,6 +41,37 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"alliance: the environment lacks {error.name}. Run `make book`, which installs what requirements.lock names.", file=sys.stderr)
         return ENVIRONMENT
+
+
+class _Outliving(io.RawIOBase):
+    """A stream that goes on into nothing when its reader goes away, as `head` does: the command ends as it would have."""
+
+    def __init__(self, number: int):
+        self._number = number
+
+    def fileno(self) -> int:
+        return self._number
+
+    def isatty(self) -> bool:
+        return os.isatty(self._number)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content) -> int:
+        try:
+            return os.write(self._number, content)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._number)
+            return len(content)
+
+
+def _outliving(stream):
+    """The same stream, which outlives its reader and shows bytes that are no text, as a file's name may hold."""
+    if type(stream) is not io.TextIOWrapper:  # whoever calls has put another one there
+        return stream
+    raw = io.BufferedWriter(_Outliving(stream.fileno()))
+    return io.TextIOWrapper(raw, stream.encoding, errors="backslashreplace", line_buffering=stream.line_buffering)
 
 
 def _told(failure: AllianceError) -> str:
@@ -144,7 +168,7 @@ def _build(options) -> int:
 
     project = _project(options)
     if options.only:
-        return preview(project, options.only, options.jobs)
+        return preview(project, options.only, options.jobs, options.force, options.strict)
     return build(project, options.jobs, options.force, options.strict)
 
 

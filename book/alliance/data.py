@@ -269,6 +269,10 @@ class Package:
         rows = [list(row.fields.values())[:-1] for row in self.sheet(name).rows]
         return digest_of([self.resources[name], rows])
 
+    def supplied_rows(self) -> list[tuple[str, dict]]:
+        """Every row of evidence ``supplied``, with the name of its table."""
+        return [(name, row) for name in self.resources for row in self.table(name).rows if row.get("evidence") == "supplied"]
+
     def value(self, table: str, column: str, **key) -> Quantity:
         """One value with its provenance; missing where the table has no such row."""
         found = self.table(table)

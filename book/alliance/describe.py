@@ -11,6 +11,7 @@ import json
 import tomllib
 from pathlib import Path
 
+from alliance import journal
 from alliance.problems import BAD_INPUT, AllianceError
 
 SHARED = "columns.toml"
@@ -30,7 +31,7 @@ def descriptor(data: Path) -> dict:
     """
     shared = _toml(data / SHARED)
     resources = []
-    for file in (data / TABLES, *sorted(data.glob(f"*/{TABLES}"))):
+    for file in files(data):
         for table in _toml(file).get("table", []):
             try:
                 resources.append(_resource(table, file, data, shared))
@@ -38,6 +39,11 @@ def descriptor(data: Path) -> dict:
                 name = table.get("name") if isinstance(table, dict) else table
                 raise AllianceError(f"{file}, table {name}: the description has not the form of the others ({error}).", BAD_INPUT) from None
     return {**shared["package"], "resources": resources}
+
+
+def files(data: Path) -> list[Path]:
+    """The descriptions under ``data``, that of the record itself first."""
+    return [data / TABLES, *sorted(data.glob(f"*/{TABLES}"))]
 
 
 def text(package: dict) -> str:
@@ -48,9 +54,10 @@ def text(package: dict) -> str:
 
 
 def write(data: Path) -> Path:
-    """Write ``datapackage.json`` and return its path."""
+    """Write ``datapackage.json`` and return its path; a change of the data that was interrupted is finished first."""
+    journal.finish(data)
     target = data / PACKAGE
-    target.write_text(text(descriptor(data)), encoding="utf-8")
+    journal.put(target, text(descriptor(data)).encode())
     return target
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from alliance.problems import BAD_INPUT, AllianceError
 
 RELATIVE_TOLERANCE = 1e-9
+VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")  # an edition's name
 SHOWN = 40  # facts listed one by one in words; the rest are counted
 CAUSES = 3  # rows named as the cause of one moved fact
 
@@ -44,6 +46,7 @@ class Difference:
     """What differs from an old edition to a new one."""
 
     moved: list[tuple[dict, dict]] = field(default_factory=list)
+    reworded: list[tuple[dict, dict]] = field(default_factory=list)
     added: list[dict] = field(default_factory=list)
     gone: list[dict] = field(default_factory=list)
     flipped: list[tuple[dict, dict]] = field(default_factory=list)
@@ -53,7 +56,7 @@ class Difference:
     exhibits: list[dict] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.moved or self.added or self.gone or self.flipped or self.broken)
+        return bool(self.moved or self.reworded or self.added or self.gone or self.flipped or self.broken)
 
     def summary(self) -> str:
         """The difference in a sentence."""
@@ -61,6 +64,7 @@ class Difference:
             (len(self.flipped), "verdict flipped", "verdicts flipped"),
             (len(self.broken), "sentence no longer holds", "sentences no longer hold"),
             (len(self.moved), "number moved", "numbers moved"),
+            (len(self.reworded), "number reads differently", "numbers read differently"),
             (len(self.added), "number is new", "numbers are new"),
             (len(self.gone), "number is gone", "numbers are gone"),
             (len(self.exhibits), "figure or table changed", "figures and tables changed"),
@@ -77,9 +81,10 @@ class Difference:
         told = [f"verdict on {new['id']}: {old['verdict']} → {new['verdict']}" for old, new in self.flipped]
         told += [f"no longer holds: {g['id']}: {g['meaning']}" for g in self.broken]
         told += [f"{new['id']}: {old['text']} → {new['text']}{_change(old, new)}{_because(old, new)}" for old, new in self.moved[:shown]]
+        told += [f"{new['id']}: {old['text']} → {new['text']}, the same value in other words" for old, new in self.reworded[:shown]]
         told += [f"{f['id']}: new, {f['text']}" for f in self.added[:shown]]
         told += [f"{f['id']}: gone, was {f['text']}" for f in self.gone[:shown]]
-        left = sum(max(0, len(part) - shown) for part in (self.moved, self.added, self.gone)) if shown is not None else 0
+        left = sum(max(0, len(part) - shown) for part in (self.moved, self.reworded, self.added, self.gone)) if shown is not None else 0
         told += [f"and {left:,} more numbers"] if left else []
         told += [f"changed: {e['kind']} of {e['chapter']}: {e['title']}" for e in self.exhibits[:shown]]
         return told + [f"source new behind a number: {s}" for s in self.sources[:shown]]
@@ -90,6 +95,7 @@ class Difference:
             "verdicts": [{"id": n["id"], "quote": n["quote"], "old": o["verdict"], "new": n["verdict"]} for o, n in self.flipped],
             "broken": self.broken,
             "moved": [_moved(old, new) for old, new in self.moved],
+            "reworded": [{"id": new["id"], "old": old["text"], "new": new["text"]} for old, new in self.reworded],
             "added": [{"id": f["id"], "text": f["text"]} for f in self.added],
             "gone": [{"id": f["id"], "text": f["text"]} for f in self.gone],
             "rows": self.rows,
@@ -106,8 +112,9 @@ class Difference:
             head = "| number | old | new | change | because |\n|---|---|---|---|---|"
             rows = [m | {"because": "; ".join(m["because"])} for m in (_moved(o, n) for o, n in self.moved)]
             parts.append("\n".join([head, *(f"| {m['label']} | {m['old']} | {m['new']} | {m['change']} | {m['because']} |" for m in rows)]))
-        if self.exhibits or self.sources:
-            parts.append("\n".join(f"- {line}" for line in Difference(exhibits=self.exhibits, sources=self.sources).lines()))
+        if self.reworded or self.exhibits or self.sources:
+            rest = Difference(reworded=self.reworded, exhibits=self.exhibits, sources=self.sources)
+            parts.append("\n".join(f"- {line}" for line in rest.lines()))
         return "\n\n".join(parts) + "\n"
 
 
@@ -143,8 +150,10 @@ def compare(old: Edition, new: Edition) -> Difference:
     keys = ("verdict", "at_the_time", "outcome")
     before = {i for i, g in old.guards.items() if g["holds"]}
     known = old.rows
+    differ = [(old.facts[i], new.facts[i]) for i in both if not _same(old.facts[i], new.facts[i])]
     return Difference(
-        moved=[(old.facts[i], new.facts[i]) for i in both if not _same(old.facts[i], new.facts[i])],
+        moved=[pair for pair in differ if not _same_value(*pair)],
+        reworded=[pair for pair in differ if _same_value(*pair)],
         added=[f for i, f in new.facts.items() if i not in old.facts],
         gone=[f for i, f in old.facts.items() if i not in new.facts],
         flipped=[(old.claims[i], new.claims[i]) for i in judged if any(old.claims[i][k] != new.claims[i][k] for k in keys)],
@@ -163,8 +172,9 @@ def freeze(built: Path, target: Path) -> None:
     Raises
     ------
     AllianceError
-        If there is no build, or the edition is already kept.
+        If the name is no version, there is no build, or the edition is already kept.
     """
+    _number(target.name)
     if target.exists():
         raise AllianceError(f"{target} is already kept. An edition is never overwritten; give another name.", BAD_INPUT)
     if not (built / "html" / "facts.json").is_file():
@@ -178,21 +188,35 @@ def freeze(built: Path, target: Path) -> None:
 
 
 def latest_frozen(folder: Path, version: str) -> Path | None:
-    """The newest kept edition that is older than ``version``."""
-    kept = {_number(f.name): f for f in folder.iterdir() if (f / "facts.json").is_file()} if folder.is_dir() else {}
-    older = [number for number in kept if number < _number(version)]
+    """The newest kept edition that is older than ``version``; other folders there are none.
+
+    Raises
+    ------
+    AllianceError
+        If ``version`` is none.
+    """
+    limit = _number(version)
+    named = [f for f in folder.iterdir() if VERSION.fullmatch(f.name) and (f / "facts.json").is_file()] if folder.is_dir() else []
+    kept = {_number(f.name): f for f in named}
+    older = [number for number in kept if number < limit]
     return kept[max(older)] if older else None
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    if not VERSION.fullmatch(version):
+        raise AllianceError(f'"{version}" is no version. An edition is named by three numbers with full stops, such as 0.3.0.', BAD_INPUT)
+    return tuple(map(int, version.split(".")))
 
 
 def _same(a: dict, b: dict) -> bool:
+    return a["text"] == b["text"] and a["unit"] == b["unit"] and (a["value"] is b["value"] is None or _same_value(a, b))
+
+
+def _same_value(a: dict, b: dict) -> bool:
+    """Whether two facts state the same number; words and dates state none."""
     if a["value"] is None or b["value"] is None:
-        return a["value"] is b["value"] and a["text"] == b["text"] and a["unit"] == b["unit"]
-    close = math.isclose(a["value"], b["value"], rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12)
-    return close and a["text"] == b["text"] and a["unit"] == b["unit"]
+        return False
+    return a["unit"] == b["unit"] and math.isclose(a["value"], b["value"], rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-12)
 
 
 def _change(old: dict, new: dict) -> str:
@@ -215,7 +239,7 @@ def causes(old: dict, new: dict) -> list[str]:
             place = f"{address[0]} {' '.join(value for _, value in address[1])}, {address[2]}"
             was, now = before.get(address, "not used"), after.get(address, "not used")
             found.append(f"{place}: {was} → {now}")
-    return found or ["another formula" if old["formula"] != new["formula"] else "other words or rounding"]
+    return found or ["another formula" if old["formula"] != new["formula"] else "other words"]
 
 
 def _because(old: dict, new: dict) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass
 
 OK = 0
@@ -13,6 +14,8 @@ GUARD_BROKEN = 5
 UNREACHABLE = 6
 DIFFERENT = 10
 INTERRUPTED = 130
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # how a system says that nothing more can be written
 
 
 class AllianceError(Exception):
@@ -68,3 +71,18 @@ def shorten(text: str, length: int = 60) -> str:
     """``text`` on one terminal line, cut if it is long."""
     shown = printable(text)
     return shown if len(shown) <= length else shown[: length - 1] + "…"
+
+
+def describe_os_error(error: OSError) -> str:
+    """An operating-system error with what to do about it."""
+    place = f" ({error.filename})" if error.filename else ""
+    remedies = {
+        errno.ENOSPC: "free some space (a build needs about 200 MB), or give --out on another disk",
+        errno.EDQUOT: "free some space, or give --out on another disk",
+        errno.EFBIG: "files may not grow so large there; raise the limit (`ulimit -f`), or give --out on another disk",
+        errno.EACCES: "make the folder writable, or give --out",
+        errno.EPERM: "make the folder writable, or give --out",
+        errno.EROFS: "the file system is read-only; give --out on another",
+    }
+    remedy = remedies.get(error.errno, "see the message of the system")
+    return f"{error.strerror or error}{place}: {remedy}."

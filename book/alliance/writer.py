@@ -1,4 +1,4 @@
-"""CSV for download: the counterpart of the reader, safe to open in a spreadsheet."""
+"""Writing CSV: the counterpart of the reader; what is for download is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def csv_text(rows: Iterable[list[str]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
+
+
+def csv_line(cells: list[str]) -> str:
+    """One row without the end of its line."""
+    return csv_text([cells]).removesuffix("\n")

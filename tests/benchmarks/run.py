@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book")]
 
-from alliance.press.compile import _stage, gather  # noqa: E402
+from alliance.press.compile import stage_book  # noqa: E402
+from alliance.press.gather import gather  # noqa: E402
 from alliance.press.project import Project  # noqa: E402
 from workspace import Workspace, copy_project  # noqa: E402
 
@@ -46,7 +47,7 @@ def plain(workspace: Workspace, folder: Path) -> dict[str, float]:
     )
     executed = {c: project.fresh(c) for c in project.chapters}
     stage = folder / "stage"
-    _stage(project, executed, gather(project, executed), stage)
+    stage_book(project, executed, gather(project, executed), stage)
     command = [str(bin_ / "jupyter-book"), "build", str(stage), "--config", str(ROOT / "_config.yml"), "--toc", str(ROOT / "_toc.yml")]
     seconds["jupyter-book"] = timed(lambda: run(*command, "--path-output", str(folder / "html"), cwd=stage, env=env))
     return seconds

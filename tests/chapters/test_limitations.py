@@ -87,7 +87,7 @@ HEADS = ratio(2024, "gdp_ppp_intl_usd_bn") / ratio(2024, "population_mn")
         ("sold_sep_oct", growth(2024, 9, 10), "rose 21.6%"),
         ("deepest_2025", -min(growth(2025, *w) for w in ((1, 6), (7, 7), (8, 8), (9, 10))), "22.3%"),
         ("rise_2023_high", max(growth(2023, *w) for w in ((1, 6), (7, 7), (8, 8), (9, 10))), "77%"),
-        ("votes_abstained", UKRAINE.count("abstain"), "five"),
+        ("votes_abstained", UKRAINE.count("abstain"), "five times"),
         ("votes_with_russia", UKRAINE.count("no"), "five"),
         ("votes_against_russia", UKRAINE.count("yes"), "one"),
         ("uzbek_stock", 10.7, "10.7"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from alliance.data import Package
-from alliance.press.compile import references
+from alliance.press.exports import references
 from alliance.rules.record import SOURCE_COLUMNS, tier_of
 from pybtex.database import parse_string
 

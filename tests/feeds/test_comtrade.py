@@ -126,6 +126,10 @@ FOREIGN = {
     "a list": (lambda a: a["data"], "another form than documented"),
     "no data": (lambda a: {"count": 0, "error": ""}, "another form than documented"),
     "an error": (lambda a: a | {"error": "Too many records"}, "refused: Too many records"),
+    "records that are none": (lambda a: a | {"data": [1, 2]}, "a record of TOTAL in 2024 lacks"),
+    "a count in words": (lambda a: a | {"count": "two"}, "announces two records and holds 2"),
+    "a list for a flow": (each(lambda r: r.update(flowCode=["M"])), r"another form than documented \(TypeError"),
+    "a period without end": (each(lambda r: r.update(period=float("inf"))), r"another form than documented \(OverflowError"),
     "nothing at all": (lambda a: a | {"data": [], "count": 0}, "sends nothing for 2024"),
 }
 
@@ -151,6 +155,7 @@ def test_an_answer_of_another_form_is_refused(package, office, tmp_path, name):
     with pytest.raises(FeedError, match=words) as caught:
         comtrade.harvest(Fetcher("UN Comtrade", tmp_path), package, 2024, 2026)
     assert caught.value.code == 6
+    assert name == "nothing at all" or list((tmp_path / "refused").glob("*.body"))
 
 
 @pytest.mark.parametrize("damage", ["a chapter missing", "the total missing"])

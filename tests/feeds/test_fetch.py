@@ -10,6 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 from alliance.feeds.fetch import ATTEMPTS, FeedError, Fetcher
+from alliance.problems import AllianceError
 from offices import Office
 
 BUSY = (429, {"Retry-After": "1"}, b'{"statusCode": 429, "message": "Rate limit is exceeded. Try again in 1 seconds."}')
@@ -153,6 +154,31 @@ def test_an_answer_without_end_is_cut(office, fetcher, monkeypatch):
     office.faults = [(200, {}, b"1" * 5000)]
     with pytest.raises(FeedError, match="sends more than"):
         ask(fetcher(), office)
+
+
+@pytest.mark.parametrize("stumble", [lambda a: int(a["path"]), lambda a: a["no"], lambda a: a + 1, lambda a: a.rows, lambda a: 1 / 0])
+def test_an_answer_that_nobody_foresaw_is_an_outage_and_kept_for_a_look(office, fetcher, tmp_path, stumble):
+    with pytest.raises(FeedError, match=r"The office: the answer has another form than documented .*kept in .*refused") as caught:
+        fetcher().get(f"{office.url}/x", {"n": 1}, stumble)
+    assert caught.value.code == 6
+    (body,) = (tmp_path / "cache" / "refused").glob("*.body")
+    assert body.read_bytes() == b'{"path": "/x", "n": "1"}'
+    assert not list((tmp_path / "cache").glob("*.body"))  # it is not used again
+
+
+def test_an_answer_without_bottom_is_given_up(office, fetcher):
+    office.faults = [(200, {}, b"[" * 200_000)] * 9
+    with pytest.raises(FeedError, match="no JSON"):
+        ask(fetcher(), office)
+
+
+@pytest.mark.parametrize("setting", ["ALLIANCE_FEED_SECONDS", "ALLIANCE_FEED_PAUSE"])
+@pytest.mark.parametrize("text", ["soon", "", "-1", "nan", "inf"])
+def test_a_time_that_is_none_is_named_with_its_setting(fetcher, monkeypatch, setting, text):
+    monkeypatch.setenv(setting, text)
+    with pytest.raises(AllianceError, match=f"{setting}={text}: this is no number of seconds. Write one such as") as caught:
+        fetcher()
+    assert caught.value.code == 2
 
 
 def test_answers_are_kept_as_they_came_with_time_and_hash(office, fetcher, tmp_path):

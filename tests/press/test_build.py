@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from workspace import SMALL_CHAPTER, Workspace, shorten, small_project, tree_bytes, write_chapter, write_toc
+from alliance.editions import latest_frozen
+from alliance.press.project import Project
+from workspace import SMALL_CHAPTER, Workspace, copy_project, shorten, small_project, tree_bytes, write_chapter, write_toc
 
 OTHER = [
     (kind, source.replace("trade_annual", "power_of_siberia").replace("'year'], annual['total_usd_bn'", "'year'], annual['bcm'"))
@@ -230,6 +232,66 @@ def test_progress_names_chapter_cell_and_time_in_plain_lines(pair):
     assert "\x1b" not in done.stdout
 
 
+def test_a_hidden_folder_above_the_project_hides_nothing(pair, tmp_path):
+    """As a worktree in ``.worktrees/feature`` has one: what counts is where a file lies within the project."""
+    copy = copy_project(tmp_path / ".worktrees" / "feature", pair.root)
+    (copy.root / "book" / ".ipynb_checkpoints").mkdir()
+    (copy.root / "book" / ".ipynb_checkpoints" / "small-checkpoint.ipynb").write_text("{}", encoding="utf-8")
+    inputs = Project(copy.root, copy.out).inputs
+    assert inputs == Project(pair.root, pair.out).inputs
+    assert {"book/small.ipynb", "data/sources.csv", "data/editions/0.1.0/facts.json", "book/alliance/press/build.py"} <= set(inputs)
+
+
+def test_what_a_build_told_of_its_changes_is_written_before_another_begins(tmp_path):
+    """The list is complete when the output is free again, and replaces the one before as a whole."""
+    workspace = small_project(tmp_path / "told")
+    workspace.build()
+    workspace.edit("data/economics/trade_annual.csv", "2024,115.49", "2024,125.49")
+    code = (
+        "import sys; from alliance import journal; from alliance.press import build, publish; from alliance.problems import AllianceError\n"
+        "from alliance.press.project import Project; put = journal.put\n"
+        "import subprocess\n"
+        "def held(file, content):\n"
+        "    if file.name == 'changes.md':\n"
+        "        other = [sys.executable, '-m', 'alliance', 'build', '--force']\n"
+        "        print('SECOND', subprocess.run(other, capture_output=True).returncode)\n"
+        "    put(file, content)\n"
+        "journal.put = held\n"
+        "from alliance.cli import main; sys.exit(main(['build']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=workspace.root, env=workspace.environment(None), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "SECOND 4" in done.stdout
+    assert "small.total" in (workspace.out / "changes.md").read_text(encoding="utf-8") or "254.8" in (workspace.out / "changes.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_a_preview_can_be_forced_and_strict(tmp_path):
+    workspace = small_project(tmp_path / "strict")
+    workspace.cell("small", "total > before", "total < before")
+    assert workspace.run("build", "--only", "small").returncode == 0
+    page = workspace.out / "preview" / "html" / "small.html"
+    assert "guard-broken" in page.read_text(encoding="utf-8")
+    assert "small: " not in workspace.run("build", "--only", "small").stdout
+    before = page.stat().st_mtime_ns
+    refused = workspace.run("build", "--only", "small", "--strict")
+    assert refused.returncode == 5
+    assert "small.rose: Trade rose" in refused.stderr
+    assert page.stat().st_mtime_ns == before
+    forced = workspace.run("build", "--only", "small", "--force")
+    assert forced.returncode == 0, forced.stderr
+    assert "small: forced" in forced.stdout
+
+
+def test_only_folders_named_by_a_version_are_kept_editions(tmp_path):
+    for name in ("0.2.0", "0.10.0", "0.9.0-rc1", "draft", "v0.11.0", "0.30.0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "facts.json").write_text("{}", encoding="utf-8")
+    assert latest_frozen(tmp_path, "0.12.0") == tmp_path / "0.10.0"
+    assert latest_frozen(tmp_path, "0.2.0") is None
+
+
 def test_a_preview_publishes_nothing(pair):
     before = snapshot(pair.out / "editions")
     done = pair.run("build", "--only", "small")
@@ -287,13 +349,17 @@ def test_diff_says_in_words_what_moved(book, tmp_path):
     changed = json.loads((book.html / "facts.json").read_text(encoding="utf-8"))
     fact = next(f for f in changed["facts"] if f["id"] == "economics.trade_total")
     fact |= {"value": 260.0, "text": "260.0"}
+    other = next(f for f in changed["facts"] if f["id"] == "economics.trade_2023")
+    other["text"] = "about 240"
     (tmp_path / "facts.json").write_text(json.dumps(changed), encoding="utf-8")
     claims = book.json("claims.json")
     next(c for c in claims if c["id"] == "trade-250")["verdict"] = "supported"
     (tmp_path / "claims.json").write_text(json.dumps(claims), encoding="utf-8")
     done = book.run("diff", book.out, tmp_path)
     assert done.returncode == 10
+    assert "1 number moved; 1 number reads differently" in done.stdout
     assert "economics.trade_total: 244.8 → 260.0 (+6.2%)" in done.stdout
+    assert "economics.trade_2023: 240.1 → about 240, the same value in other words" in done.stdout
     assert "verdict on trade-250: contradicted → supported" in done.stdout
     assert book.run("diff", book.out, book.out).returncode == 0
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, write_chapter
+from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, unprivileged, write_chapter
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,10 @@ OPTIONS = [
     (["build", "--data", "nowhere"], 2, "this is not a folder"),
     (["build", "--only", "smal"], 2, "Chapters: small"),
     (["check", "--explain", "nonsense"], 2, "There is no rule"),
+    (["edition", "v0.4.0"], 2, '"v0.4.0" is no version. An edition is named by three numbers with full stops, such as 0.3.0.'),
+    (["edition", "0.4.0-rc1"], 2, '"0.4.0-rc1" is no version'),
+    (["edition", "0.4"], 2, '"0.4" is no version'),
+    (["edition", "../0.4.0"], 2, '"../0.4.0" is no version'),
     (["diff", "nowhere", "nowhere"], 2, "holds no facts.json"),
     ([], 2, "required: command"),
 ]
@@ -156,10 +160,12 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("arguments", "code", "words"), OPTIONS, ids=[" ".join(o[0]) for o in OPTIONS])
 def test_wrong_options_are_refused(built, arguments, code, words):
+    before = sorted((built.root / "data").rglob("*"))
     done = built.run(*arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert sorted((built.root / "data").rglob("*")) == before
 
 
 MARCH = '2023-03,"Russian exports, all partners",Bank of Russia,,'
@@ -205,6 +211,34 @@ def test_bad_data_are_refused_all_in_one_report(damaged):
     assert {"file", "line", "column", "value", "rule", "message", "remedy", "severity"} == set(report[0])
 
 
+def test_who_reads_only_the_head_of_a_report_gets_its_exit_code(damaged):
+    for table, old, new, *_ in DAMAGE.values():
+        damaged.edit(f"data/economics/{table}.csv", old, new)
+    for arguments in (["check"], ["check", "--format", "json"], ["build"]):
+        command = [sys.executable, "-m", "alliance", *arguments]
+        reader, writer = os.pipe()
+        os.close(reader)
+        for stream in ("stdout", "stderr"):
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+            done = subprocess.run(command, cwd=damaged.root, env=damaged.environment(None), **pipes)
+            assert done.returncode == 2, (arguments, stream)
+            assert b"Traceback" not in (done.stderr or b"")
+        os.close(writer)
+
+
+def test_a_permission_is_told_in_words_where_nothing_but_the_standard_library_is(damaged, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir(mode=0o555)
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(('papermill', 'nbformat', 'nbclient', 'pandas'))\n"
+        "from alliance.cli import main; sys.exit(main(['build', '--force', '--out', sys.argv[1]]))"
+    )
+    command = unprivileged([sys.executable, "-c", code, str(out)])
+    done = subprocess.run(command, cwd=damaged.root, env=damaged.environment(None), capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    assert "make the folder writable, or give --out" in done.stderr
+
+
 def test_bom_and_crlf_change_nothing(damaged):
     file = damaged.root / "data" / "economics" / "trade_annual.csv"
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
@@ -233,13 +267,6 @@ def test_a_folder_in_the_place_of_a_link_is_named(built, tmp_path):
     done = built.run("build", "--out", tmp_path / "out")
     assert done.returncode == 3
     assert "html is not the link that the build keeps there" in done.stderr
-
-
-def unprivileged(command: list[str]) -> list[str]:
-    """The command without root's right to write where the permissions say no; everything else stays as it is."""
-    if os.getuid() != 0:
-        return command
-    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
 
 
 def test_an_output_that_cannot_be_written_is_named(built, tmp_path):

@@ -15,6 +15,7 @@ TABLE = (
 )
 CLAIMS = ("markdown", "## Claims\n\n:::{claims} economics\n:::")
 MINE = "2024,120,130,,,me,mine-2025,,,supplied,my own count"
+OF_NO_NUMBER = "2002,,,11.92,,me,mine-2025,,,supplied,a year of which the text says nothing"
 SOURCE = "mine-2025,My count,Me,https://example.org/a,2025,en,press,CC0,2026-11,"
 
 
@@ -30,16 +31,22 @@ def built(tmp_path_factory) -> Workspace:
     mine = folder / "mine"
     mine.mkdir()
     lines = (workspace.root / "data" / "economics" / "trade_annual.csv").read_text(encoding="utf-8").splitlines()
-    lines = [MINE if line.startswith("2024,") else line for line in lines]
+    lines = [next((own for own in (MINE, OF_NO_NUMBER) if own[:5] == line[:5]), line) for line in lines]
     (mine / "trade_annual.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     sources = (workspace.root / "data" / "sources.csv").read_text(encoding="utf-8").splitlines()
     (mine / "sources.append.csv").write_text(f"{sources[0]}\n{SOURCE}\n", encoding="utf-8")
-    workspace.build("--data", mine)
+    workspace.told = workspace.build("--data", mine).stdout
     return workspace
 
 
 def badged(page: str, pattern: str) -> bool:
     return re.search(pattern + r'[^\n]{0,40}<span class="badge">', page) is not None
+
+
+def test_the_build_names_the_rows_on_which_no_number_rests(built):
+    assert "Your data: 2 rows supplied, 1 of them behind numbers of the text." in built.told
+    assert "behind no number: trade_annual 2002 (" in built.told
+    assert "trade_annual 2024" not in built.told
 
 
 def test_facts_are_supplied_where_they_rest_on_a_row_of_the_user(built):
@@ -91,7 +98,7 @@ def test_fact_table_and_claims_are_badged(built):
 
 def test_sources_name_the_user_s_rows(built):
     page = (built.html / "sources.html").read_text(encoding="utf-8")
-    assert '<span class="badge">1 of them your data</span>' in page
+    assert '<span class="badge">2 of them your data</span>' in page
     row = page[page.index('id="row-trade-annual-2024"') :].split("</li>")[0]
     assert '<span class="badge">your data</span>' in row
     listed = re.findall(r'<li id="source-([^"]+)"><span class="source-title">[^<]*</span>\. ?(<span class="badge">your data</span>)?', page)

@@ -57,6 +57,12 @@ def of_kind(tree, *kinds) -> list:
     return [e for e in tree if str(e.S) in kinds]
 
 
+def test_lists_of_provenance_stay_on_the_screen(text, book):
+    """Their headings would stand alone on paper, and in the contents."""
+    assert "The numbers of this" not in text
+    assert "The numbers of this chapter" in (book.html / "economics.html").read_text(encoding="utf-8")
+
+
 def test_it_is_tagged_pdf_ua_1_with_title_and_language(pdf):
     assert bool(pdf.Root.MarkInfo.Marked)
     assert str(pdf.Root.Lang) == "en"

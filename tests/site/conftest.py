@@ -13,7 +13,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 
 @pytest.fixture(scope="session")
 def chromium():
-    assert CHROMIUM, "no Chromium found; `make test` installs it"
+    assert CHROMIUM, "no Chromium found. `make test` installs it on Debian and Ubuntu; elsewhere install Chromium or Google Chrome"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

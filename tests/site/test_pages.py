@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 
@@ -243,6 +245,7 @@ def test_text_from_data_is_harmless(tmp_path, open_page):
     workspace.edit("data/sources.csv", old, f"{quoted['script']},{publisher},")
     workspace.edit(annual, "2024,115.49,129.32,,1.9,GACC", f"2024,115.49,129.32,,1.9,{quoted['script']}")
     workspace.edit("data/claims.csv", "Two-way goods trade of 2023", EVIL["script"] + EVIL["css"] + " " + EVIL["roles"])
+    workspace.edit("data/disagreements.csv", '"Russia\'s crude exports to China, 2023"', quoted["formula"])  # it makes a verdict fragile
     columns = {"year": ("Year", None), "note": ("Note", None), "reporter": ("By", None), "locator": ("Where", None)}
     table = ("code", f"chapter.table('evil', annual.tail(3), title=annual.iloc[-2]['note'], unit=annual.iloc[-2]['locator'], columns={columns})")
     judged = [("code", "chapter.claims()"), ("markdown", "## Claims\n\n:::{claims} economics\n:::")]
@@ -264,6 +267,9 @@ def test_text_from_data_is_harmless(tmp_path, open_page):
     exported = (workspace.html / "downloads" / "economics" / "evil.csv").read_text(encoding="utf-8")
     assert "\"'=HYPERLINK(" in exported
     assert "\"'=HYPERLINK(" in (workspace.html / "downloads" / "tables" / "trade_annual.csv").read_text(encoding="utf-8")
+    claims = list(csv.DictReader(io.StringIO((workspace.html / "claims.csv").read_text(encoding="utf-8"))))
+    assert next(c["flips"] for c in claims if c["id"] == "oil-volume-2023").startswith(f"'{EVIL['formula']}: 100 instead of")
+    assert not any(cell.startswith(tuple("=+@")) for c in claims for cell in c.values())
     references = (workspace.html / "downloads" / "references.bib").read_text(encoding="utf-8")
     assert "/input(/etc/passwd) ) (" in references
     assert "\\input" not in references

@@ -1,4 +1,4 @@
-"""What an office says against what the tables hold: new, changed and gone values, and the CSV that follows from them.
+"""What an office says against what the tables hold: new, changed and gone values.
 
 A feed owns the rows whose source is its own or a mirror of it. Rows of other sources are never touched; where the
 office says something else, that is told.
@@ -6,8 +6,6 @@ office says something else, that is told.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -160,64 +158,3 @@ def _gone(package: Package, name: str, key: Key, row: dict[str, str]) -> Iterabl
     for column in table.measures:
         if row.get(column):
             yield Change(GONE, name, key, column, row[column], "", row.get("unit") or table.unit(column), row["source_id"])
-
-
-def edited(content: bytes, keys: list[str], changes: list[Change], source: str) -> bytes:
-    """The file with the changes made; every other line keeps its bytes.
-
-    Parameters
-    ----------
-    content : the file, which keeps the grammar
-    keys : the key columns of the table
-    changes : of this table
-    source : the id that new and changed rows cite
-    """
-    text = content.decode("utf-8")
-    newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.removesuffix(newline).split(newline)
-    columns = next(csv.reader([lines[0].removeprefix("\ufeff")]))
-    rows = [dict(zip(columns, next(csv.reader([line])), strict=True)) | {"": line} for line in lines[1:]]
-    group = [k for k in keys if k != "year"]
-    by_key: dict[Key, list[Change]] = {}
-    for change in changes:
-        by_key.setdefault(change.key, []).append(change)
-    for row in list(rows):
-        made = by_key.get(tuple(row[k] for k in keys), [])
-        if any(c.kind == GONE for c in made):
-            rows.remove(row)
-        elif any(c.kind == CHANGED for c in made):
-            _correct(row, columns, [c for c in made if c.kind == CHANGED], source)
-    groups = [tuple(row[k] for k in group) for row in rows]
-    for key, made in by_key.items():
-        if made[0].kind == NEW:
-            row = _new_row(columns, keys, key, made, source)
-            thing = tuple(row[k] for k in group)
-            place = _place(rows, groups, row, thing)
-            rows.insert(place, row)
-            groups.insert(place, thing)
-    return newline.join([lines[0], *(row[""] for row in rows), ""]).encode()
-
-
-def _correct(row: dict[str, str], columns: list[str], changes: list[Change], source: str) -> None:
-    row |= {c.column: c.new for c in changes} | {"source_id": source, "evidence": "read"}
-    row |= {name: "" for name in ("other_source_ids", "qualifier") if name in row}
-    row[""] = _line(row, columns)
-
-
-def _new_row(columns: list[str], keys: list[str], key: Key, changes: list[Change], source: str) -> dict[str, str]:
-    row = dict.fromkeys(columns, "") | dict(zip(keys, key, strict=True)) | dict(changes[0].fields)
-    row |= {c.column: c.new for c in changes} | {"source_id": source, "evidence": "read"}
-    return row | {"": _line(row, columns)}
-
-
-def _place(rows: list[dict[str, str]], groups: list[Key], row: dict[str, str], thing: Key) -> int:
-    """Beside the other years of the same thing, in the order of years; a new thing comes last."""
-    same = [i for i, other in enumerate(groups) if other == thing]
-    earlier = [i for i in same if rows[i]["year"] < row["year"]]
-    return earlier[-1] + 1 if earlier else same[0] if same else len(rows)
-
-
-def _line(row: dict[str, str], columns: list[str]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow([row[c] for c in columns])
-    return written.getvalue()

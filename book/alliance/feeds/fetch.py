@@ -11,6 +11,7 @@ import datetime
 import email.utils
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from urllib.parse import urlencode
 import requests
 import tenacity
 
-from alliance.problems import UNREACHABLE, AllianceError, shorten
+from alliance import journal
+from alliance.problems import BAD_INPUT, UNREACHABLE, AllianceError, shorten
 
 AGENT = "russia-china-alliance-2024 (alliance update)"
 ATTEMPTS = 4
@@ -54,12 +56,17 @@ class Fetcher:
     cache : folder of the answers
     headers : sent with every request and kept nowhere, such as a key
     fresh : ask again even where an answer of the last day is there
+
+    Raises
+    ------
+    AllianceError
+        If a setting of the environment is no number of seconds.
     """
 
     def __init__(self, office: str, cache: Path, headers: dict[str, str] | None = None, fresh: bool = False):
         self.office, self.cache, self.fresh = office, cache, fresh
-        self.seconds = float(os.environ.get("ALLIANCE_FEED_SECONDS", "60"))
-        self.pause = float(os.environ.get("ALLIANCE_FEED_PAUSE", "1"))
+        self.seconds = _seconds("ALLIANCE_FEED_SECONDS", "60", least=0.01)
+        self.pause = _seconds("ALLIANCE_FEED_PAUSE", "1", least=0)
         self.asked = self.remembered = 0
         self.fetched: list[datetime.datetime] = []
         self._session = requests.Session()
@@ -86,10 +93,10 @@ class Fetcher:
         else:
             body, fetched = self._ask_patiently(question), datetime.datetime.now(datetime.UTC)
         try:
-            meaning = understand(json.loads(body))
+            meaning = _understood(understand, json.loads(body))
         except FeedError as error:
             place = self._store(question, body, fetched, refused=True)
-            raise FeedError(f"{self.office}: {error} The answer is kept in {place}.") from None
+            raise FeedError(f"{self.office}: {error} The answer is kept in {place}.") from error
         if stored is None:
             self._store(question, body, fetched)
         self.fetched.append(fetched)
@@ -127,7 +134,7 @@ class Fetcher:
         self._refuse_status(answer, body)
         try:
             json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = "a web page" if body.lstrip()[:1] == b"<" else "no JSON, or cut short"
             raise _PassingError(f"the answer is {kind} ({shorten(body[:80].decode('utf-8', 'replace'))})") from None
         return body
@@ -173,11 +180,26 @@ class Fetcher:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / f"{fetched:%Y%m%dT%H%M%S}-{_name(question)}"
         record = {"question": question, "fetched": fetched.isoformat(timespec="seconds"), "sha256": hashlib.sha256(body).hexdigest()}
-        for file, content in ((stem.with_suffix(".body"), body), (stem.with_suffix(".json"), json.dumps(record, indent=1).encode())):
-            temporary = file.with_suffix(".new")
-            temporary.write_bytes(content)
-            os.replace(temporary, file)
+        journal.put(stem.with_suffix(".body"), body)
+        journal.put(stem.with_suffix(".json"), json.dumps(record, indent=1).encode())
         return stem.with_suffix(".body")
+
+
+def _understood(understand: Callable, answer):
+    """What ``understand`` makes of an answer; what it stumbles over is a form that no documentation names."""
+    try:
+        return understand(answer)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FeedError(f"the answer has another form than documented ({type(error).__name__}: {shorten(str(error))}).") from error
+
+
+def _seconds(setting: str, default: str, least: float) -> float:
+    """A time that a person sets in the environment."""
+    text = os.environ.get(setting, default)
+    with contextlib.suppress(ValueError):
+        if least <= float(text) < math.inf:
+            return float(text)
+    raise AllianceError(f"{setting}={shorten(text)}: this is no number of seconds. Write one such as {default}, or leave the setting out.", BAD_INPUT)
 
 
 def _name(question: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import re
 import shutil
 import sys
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from alliance import check, describe, journal
 from alliance.data import Package
-from alliance.feeds import comtrade, worldbank
-from alliance.feeds.changes import CHANGED, GONE, KEPT, NEW, Change, Harvest, compare, edited, suspicions
+from alliance.feeds import comtrade, edit, worldbank
+from alliance.feeds.changes import CHANGED, GONE, KEPT, NEW, Change, Harvest, compare, suspicions
 from alliance.feeds.fetch import FeedError, Fetcher
 from alliance.press.project import Project
 from alliance.press.publish import lock
@@ -160,12 +159,10 @@ def _contents(data: Path) -> dict[str, bytes]:
 def _apply(copy: Path, harvest: Harvest, changes: list[Change]) -> None:
     touched = list(dict.fromkeys(c.table for c in changes))
     for folder, description in (made for name, made in harvest.descriptions.items() if name in touched):
-        _append(copy / folder / describe.TABLES, description.encode())
-    for file in copy.rglob(describe.TABLES):
-        text = file.read_text(encoding="utf-8")
-        for name in touched:
-            text = _with_vintage(text, name, harvest.edition)
-        file.write_text(text, encoding="utf-8")
+        file = copy / folder / describe.TABLES
+        file.write_bytes(file.read_bytes().rstrip(b"\n") + b"\n" + description.encode())
+    for name in touched:
+        _set_vintage(copy, name, harvest.edition)
     describe.write(copy)
     resources = {r["name"]: r for r in describe.descriptor(copy)["resources"]}
     for name in touched:
@@ -173,37 +170,46 @@ def _apply(copy: Path, harvest: Harvest, changes: list[Change]) -> None:
         if not file.exists():
             file.write_text(",".join(f["name"] for f in resource["schema"]["fields"]) + "\n", encoding="utf-8")
         mine = [c for c in changes if c.table == name]
-        file.write_bytes(edited(file.read_bytes(), resource["schema"]["primaryKey"], mine, harvest.source["id"]))
+        file.write_bytes(edit.changed(file.read_bytes(), resource["schema"]["primaryKey"], mine, harvest.source["id"]))
     if any(c.kind in (NEW, CHANGED) for c in changes):
-        _put_source(copy / "sources.csv", harvest.source)
+        sources = copy / "sources.csv"
+        sources.write_bytes(edit.with_source(sources.read_bytes(), harvest.source))
 
 
-def _append(file: Path, more: bytes) -> None:
-    file.write_bytes(file.read_bytes().rstrip(b"\n") + b"\n" + more)
+def _set_vintage(copy: Path, table: str, edition: str) -> None:
+    """Set the vintage in the description of one table, where the new one is later.
+
+    Raises
+    ------
+    DataError
+        If there is not exactly one such description, with one vintage to set.
+    """
+    found = []
+    for file in describe.files(copy):
+        text = file.read_bytes().decode("utf-8")
+        found += [(file, text, part) for part in re.split(r"(?m)^(?=\[\[table\]\])", text)[1:] if _name(part) == table]
+    lines = [re.findall(r'(?m)^vintage = "([0-9-]+)"', part) for _, _, part in found]
+    if [len(vintages) for vintages in lines] != [1]:
+        place = f"data/{found[0][0].relative_to(copy).as_posix() if found else describe.TABLES}"
+        message = f"{len(found)} descriptions of this table, {sum(map(len, lines))} lines with a vintage; one of each is needed to set it"
+        remedy = 'Write the description once, in a part that begins with [[table]], with a line such as: vintage = "2026-01-31"'
+        raise DataError([Problem(place, 0, "vintage", table, "feed", message, remedy)])
+    ((file, text, part),), ((old,),) = found, lines
+    later = re.sub(r'(?m)^vintage = "[0-9-]+"', f'vintage = "{max(old, edition)}"', part, count=1)
+    file.write_bytes(text.replace(part, later).encode())
 
 
-def _with_vintage(text: str, table: str, edition: str) -> str:
-    """The descriptions with the vintage of one table set, where the new one is later."""
-    pattern = rf'(\[\[table\]\]\nname = "{table}"\n(?:(?!\[\[table\]\]).*\n)*?vintage = ")([0-9-]+)(")'
-    return re.sub(pattern, lambda m: m[1] + max(m[2], edition) + m[3], text)
-
-
-def _put_source(file: Path, source: dict[str, str]) -> None:
-    """The source in its place by name, instead of an earlier row of the same id."""
-    lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    row = _csv_line([source[c] for c in lines[0].split(",")])
-    kept = [line for line in lines[1:] if line.split(",")[0] != source["id"]]
-    place = next((i for i, line in enumerate(kept) if line.split(",")[0] > source["id"]), len(kept))
-    file.write_text("\n".join([lines[0], *kept[:place], row, *kept[place:], ""]), encoding="utf-8")
+def _name(description: str) -> str | None:
+    """The table that a part of a ``tables.toml`` describes."""
+    try:
+        return tomllib.loads(description)["table"][0].get("name")
+    except tomllib.TOMLDecodeError:  # a heading within a text; the whole file was read before
+        return None
 
 
 def _excuse(copy: Path, problems: list[Problem], reason: str) -> None:
     """Name jumps as exceptions, each once, with the reason that a person gave."""
     cells = dict.fromkeys((p.rule, *p.cell) for p in problems)
-    _append(copy / "exceptions.csv", "".join(_csv_line([*cell, reason]) + "\n" for cell in cells).encode())
-
-
-def _csv_line(cells: list[str]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="").writerow(cells)
-    return written.getvalue()
+    file = copy / "exceptions.csv"
+    rows = [dict(zip(("rule", "table", "key", "column"), cell, strict=True)) | {"reason": reason} for cell in cells]
+    file.write_bytes(edit.with_rows(file.read_bytes(), rows))

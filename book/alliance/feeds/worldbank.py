@@ -7,11 +7,13 @@ with status 200 and a list of one, a message. The form comes from the bank's doc
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from alliance.data import Package
 from alliance.feeds.changes import Harvest, Observation
 from alliance.feeds.fetch import FeedError, Fetcher
+from alliance.problems import shorten
 
 NAME = "worldbank"
 OFFICE = "The World Bank"
@@ -125,21 +127,37 @@ def _understand(answer, series: Series, page: int) -> tuple[dict, list[dict]]:
         raise FeedError(f"the answer to {series.code} has another form than documented.")
     head = answer[0]
     if "message" in head:
-        said = "; ".join(f"{m.get('key')}: {m.get('value')}" for m in head["message"] if isinstance(m, dict))
-        raise FeedError(f"the question for {series.code} is refused: {said}.")
+        raise FeedError(f"the question for {series.code} is refused: {_message(head['message'])}.")
     lacking = [k for k in ("page", "pages", "total", "lastupdated") if k not in head]
     if lacking or len(answer) != 2 or not isinstance(answer[1], list):
         raise FeedError(f"the answer to {series.code} lacks {', '.join(lacking) or 'its rows'}; its form has changed.")
-    if int(head["page"]) != page:
-        raise FeedError(f"page {page} of {series.code} was asked for, page {head['page']} came.")
+    _check_head(head, series, page)
     for row in answer[1]:
         _check(row, series)
     return head, answer[1]
 
 
+def _message(said) -> str:
+    """The bank's words; in whatever form they come, they are all there is to go by."""
+    if isinstance(said, list) and all(isinstance(m, dict) for m in said):
+        return "; ".join(f"{m.get('key')}: {m.get('value')}" for m in said)
+    return shorten(str(said))
+
+
+def _check_head(head: dict, series: Series, page: int) -> None:
+    for name in ("page", "pages", "total"):
+        if not str(head[name]).isdecimal():
+            raise FeedError(f"the head of {series.code} says of {name} {head[name]!r}, which is no count.")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", str(head["lastupdated"])):
+        raise FeedError(f"the head of {series.code} says that it was last changed on {head['lastupdated']!r}, which is no date.")
+    if int(head["page"]) != page:
+        raise FeedError(f"page {page} of {series.code} was asked for, page {head['page']} came.")
+
+
 def _check(row: dict, series: Series) -> None:
     try:
-        known = _country(row) is not None and row["indicator"]["id"] == series.code and len(row["date"]) == 4 and row["date"].isdigit()
+        year = re.fullmatch(r"[0-9]{4}", row["date"]) is not None
+        known = _country(row) is not None and row["indicator"]["id"] == series.code and year
         value = row["value"]
     except (KeyError, TypeError) as error:
         raise FeedError(f"a row of {series.code} lacks {error}; its form has changed.") from None

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from alliance.press.compile import STAGED
-
-TIERS = ("official statistics", "office statement", "research", "press", "state media")
+from alliance.press.names import STAGED
 
 
 class Book:
@@ -37,7 +35,3 @@ class Book:
 
     def publisher(self, source: str) -> str:
         return self.sources[source]["publisher"]
-
-
-def anchor(fact_id: str) -> str:
-    return fact_id.replace(".", "-").replace("_", "-")

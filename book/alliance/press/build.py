@@ -7,16 +7,19 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
+from alliance import journal
 from alliance.check import require_valid
 from alliance.press import publish
 from alliance.press.project import Project
-from alliance.problems import BUILD_FAILED, ENVIRONMENT, GUARD_BROKEN, OK, AllianceError, shorten
+from alliance.problems import BAD_INPUT, BUILD_FAILED, ENVIRONMENT, GUARD_BROKEN, OK, AllianceError, shorten
 
 NEARLY_FULL = 4 * 1024 * 1024  # bytes
-STEP = "ALLIANCE_STEP_HOOK"  # tests only: a file that is told each step boundary
+NAMED_ROWS = 10  # rows of a user that are named one by one
+STEP = "ALLIANCE_STEP_HOOK"  # tests only: a file named after a step, before which the build waits until the file is gone
 
 
 def build(project: Project, jobs: int, force: bool = False, strict: bool = False) -> int:
@@ -34,12 +37,11 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
     AllianceError
         With the exit code of the failure; the published edition stays as it was.
     """
-    if not force and publish.published_key(project) == project.edition_key:
+    key = project.edition_key  # hashed before anything is read, so that an edit during the build can be told
+    if not force and publish.published_key(project) == key:
         _tell(f"Nothing changed: {project.out / 'html' / 'index.html'} is up to date.")
         return _strict(project.current, strict)
-    warnings = require_valid(project.package)
-    for warning in warnings:
-        _tell(f"warning: {warning}")
+    _check(project)
     with publish.lock(project):
         before = _published_before(project)
         edition = None if force else publish.stored_edition(project)
@@ -53,9 +55,15 @@ def build(project: Project, jobs: int, force: bool = False, strict: bool = False
                 return code
         _boundary("publish")
         publish.publish(project, edition)
-    _report(project)
-    _tell_changes(project, before)
+        _report(project)
+        _tell_changes(project, before)
+        _tell_own_rows(project)
     return OK
+
+
+def _check(project: Project) -> None:
+    for warning in require_valid(project.package):
+        _tell(f"warning: {warning}")
 
 
 def _published_before(project: Project):
@@ -74,10 +82,24 @@ def _tell_changes(project: Project, before) -> None:
 
     if before:
         difference = compare(before, read_edition(project.current))
-        (project.out / "changes.md").write_text(f"# Against the build before\n\n{difference.markdown()}", encoding="utf-8")
+        journal.put(project.out / "changes.md", f"# Against the build before\n\n{difference.markdown()}".encode())
         _tell(f"Against the build before: {difference.summary()} See {project.out / 'changes.md'}.")
         for line in difference.lines(SHOWN // 4):
             _tell(f"  {line}")
+
+
+def _tell_own_rows(project: Project) -> None:
+    """Say which of the rows that a user supplied no number of the text rests on."""
+    package = project.package
+    own = {(name, tuple(package.table(name).shown_key(row).items())) for name, row in package.supplied_rows()}
+    if own:
+        facts = json.loads((project.current / "html" / "facts.json").read_text(encoding="utf-8"))["facts"]
+        unused = sorted(own - {(c["table"], tuple(c["key"].items())) for f in facts for c in f["inputs"]})
+        _tell(f"Your data: {len(own):,} rows supplied, {len(own) - len(unused):,} of them behind numbers of the text.")
+        for table, key in unused[:NAMED_ROWS]:
+            _tell(f"  behind no number: {table} {' '.join(value for _, value in key)} (figures and tables may show it)")
+        if len(unused) > NAMED_ROWS:
+            _tell(f"  and {len(unused) - NAMED_ROWS:,} more")
 
 
 @contextmanager
@@ -95,26 +117,19 @@ def _disk_watched(project: Project):
 
 
 def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
-    shutil.rmtree(project.work, ignore_errors=True)
-    project.work.mkdir(parents=True)
+    prepared = _workshop(project)
     started = time.perf_counter()
     _boundary("execute")
     executed, seconds = execute_stale(project, project.chapters, jobs, force)
-    broken = broken_guards(executed)
-    if strict and broken:
-        listed = "\n".join(f"  {g['id']}: {g['meaning']}" for g in broken)
-        raise AllianceError(
-            f"Sentences that the data no longer support (--strict):\n{listed}\nRewrite them, or build without --strict to see them marked.",
-            GUARD_BROKEN,
-        )
+    if strict:
+        _refuse_broken(executed)
     from alliance.press.compile import compile_book
 
     _boundary("compile")
     _tell("Compiling HTML and PDF")
-    prepared = project.work / "edition"
-    prepared.mkdir()
     steps = compile_book(project, executed, prepared)
     _boundary("finish")
+    project.require_unchanged()
     run = {
         "edition": project.edition_key,
         "inputs": project.inputs,
@@ -126,6 +141,22 @@ def _make(project: Project, jobs: int, force: bool, strict: bool) -> Path:
     edition = publish.finish(project, prepared, run)
     shutil.rmtree(project.work, ignore_errors=True)
     return edition
+
+
+def _workshop(project: Project) -> Path:
+    """An empty folder for what is being made."""
+    shutil.rmtree(project.work, ignore_errors=True)
+    prepared = project.work / "edition"
+    prepared.mkdir(parents=True)
+    return prepared
+
+
+def _refuse_broken(executed: dict[str, Path]) -> None:
+    broken = broken_guards(folder / "record.json" for folder in executed.values())
+    if broken:
+        listed = "\n".join(f"  {g['id']}: {g['meaning']}" for g in broken)
+        remedy = "Rewrite them, or build without --strict to see them marked."
+        raise AllianceError(f"Sentences that the data no longer support (--strict):\n{listed}\n{remedy}", GUARD_BROKEN)
 
 
 def execute_stale(project: Project, chapters: list[str], jobs: int, force: bool) -> tuple[dict[str, Path], dict[str, float]]:
@@ -150,21 +181,37 @@ def _execute(project: Project, stale: list[str], jobs: int, force: bool) -> dict
     return seconds
 
 
-def preview(project: Project, chapter: str, jobs: int) -> int:
-    """Execute and compile one chapter into ``preview/``, without touching any edition."""
+def preview(project: Project, chapter: str, jobs: int, force: bool = False, strict: bool = False) -> int:
+    """Execute and compile one chapter into ``preview/``, without touching any edition; returns the exit code.
+
+    Parameters
+    ----------
+    project : inputs, parameters and output folder
+    chapter : the one to show
+    jobs : chapters executed at once
+    force : execute again what the preview needs, even if nothing changed
+    strict : refuse to show the chapter with a broken guard
+
+    Raises
+    ------
+    AllianceError
+        With the exit code of the failure; an earlier preview stays as it was.
+    """
     if chapter not in project.chapters:
-        raise AllianceError(f'There is no chapter "{chapter}". Chapters: {", ".join(project.chapters)}.', 2)
-    require_valid(project.package)
-    with publish.lock(project):
+        raise AllianceError(f'There is no chapter "{chapter}". Chapters: {", ".join(project.chapters)}.', BAD_INPUT)
+    _ = project.inputs  # hashed before anything is read, as for an edition
+    _check(project)
+    target = project.out / "preview"
+    with publish.lock(project), _disk_watched(project):
         from alliance.press.compile import compile_book
 
-        shutil.rmtree(project.work, ignore_errors=True)
-        prepared = project.work / "edition"
-        prepared.mkdir(parents=True)
+        prepared = _workshop(project)
         needed = project.chapters if chapter in project.digests else [chapter]
-        executed, _ = execute_stale(project, needed, jobs, force=False)
+        executed, _ = execute_stale(project, needed, jobs, force)
+        if strict:
+            _refuse_broken({chapter: executed[chapter]})
         compile_book(project, executed, prepared, pages=[chapter])
-        target = project.out / "preview"
+        project.require_unchanged()
         shutil.rmtree(target, ignore_errors=True)
         os.replace(prepared, target)
         shutil.rmtree(project.work, ignore_errors=True)
@@ -172,14 +219,14 @@ def preview(project: Project, chapter: str, jobs: int) -> int:
     return OK
 
 
-def broken_guards(executed: dict[str, Path]) -> list[dict]:
-    records = (json.loads((f / "record.json").read_text(encoding="utf-8")) for f in executed.values())
-    return [g for r in records for g in r["guards"] if not g["holds"]]
+def broken_guards(records: Iterable[Path]) -> list[dict]:
+    """The guards of these records that do not hold, or of which the data cannot tell."""
+    read = (json.loads(file.read_text(encoding="utf-8")) for file in records)
+    return [g for record in read for g in record["guards"] if not g["holds"]]
 
 
 def _edition_guards(edition: Path) -> list[dict]:
-    records = (json.loads(f.read_text(encoding="utf-8")) for f in sorted((edition / "executed").glob("*.json")))
-    return [g for r in records for g in r["guards"] if not g["holds"]]
+    return broken_guards(sorted((edition / "executed").glob("*.json")))
 
 
 def _strict(edition: Path, strict: bool) -> int:
@@ -206,12 +253,12 @@ def versions() -> dict[str, str]:
 
 
 def _boundary(step: str) -> None:
-    """Let a test stop the build between two steps."""
-    hook = os.environ.get(STEP)
-    if hook:
-        with open(hook, "a", encoding="utf-8") as handle:
-            handle.write(f"{step}\n")
-        time.sleep(float(os.environ.get("ALLIANCE_STEP_PAUSE", "0")))
+    """Let a test hold the build before a step."""
+    hook = Path(os.environ.get(STEP, ""))
+    if hook.name == step:
+        hook.touch()
+        while hook.exists():
+            time.sleep(0.02)
 
 
 def _tell(text: str) -> None:

@@ -6,8 +6,7 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from alliance.press.book import TIERS, anchor
-from alliance.press.compile import row_anchor
+from alliance.press.names import TIERS, anchor, row_anchor
 from alliance.press.nodes import report_figure, report_table
 from alliance.reader import listed
 from alliance.verdicts import SYMBOLS, VERDICTS
@@ -159,9 +158,14 @@ class Disagreements(Typeset):
 
     def html(self, book, number, only=""):
         told = [d for d in book.disagreements if d["finding"] or only != "findings"]
-        shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else f"{d[f'{c}_value']:,.10g}" for c in ("used", "other")}
+        shown = {c: lambda d, c=c: d[f"{c}_text"] if d[f"{c}_value"] is None else _readable(d[f"{c}_value"]) for c in ("used", "other")}
         rows = [d | {c: show(d) for c, show in shown.items()} for d in told[: int(number)]]
-        return book.render("disagreements", rows=rows, total=len(told))
+        return book.render("disagreements", rows=rows, total=len(told), only=only)
+
+
+def _readable(value: float) -> str:
+    """A number as a source gives it, without the decimals of a large one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.10g}"
 
 
 class SinceKeptEdition(Typeset):
@@ -189,16 +193,20 @@ class Scorecard(Typeset):
 
 
 class KeyFigures(Typeset):
-    """One line a figure: ``fact | unit | label | change fact | what the change is against``."""
+    """One line a figure: ``fact | unit | label | change fact | what the change is against | finding``, the last may be left out.
+
+    ``{focus_year}`` in a label stands for the year in focus.
+    """
 
     def html(self, book):
         figures = []
         for line in self.content:
-            name, unit, label, change, change_label = (part.strip() for part in line.split("|"))
+            parts = [part.strip().replace("{focus_year}", str(book.edition["focus_year"])) for part in line.split("|")]
+            name, unit, label, change, change_label, finding = [*parts, ""][:6]
             names = [n for n in (name, change) if n]
-            missing = [n for n in names if n not in book.facts]
+            missing = [n for n in names if n not in book.facts] + [f for f in (finding,) if f and f not in book.findings]
             if missing:
-                logger.warning('there is no fact "%s"', missing[0], location=self.get_location())
+                logger.warning('there is no fact or finding "%s"', missing[0], location=self.get_location())
                 continue
             self.cite(names)
             page = f"{name.split('.')[0]}.html"
@@ -206,6 +214,7 @@ class KeyFigures(Typeset):
                 {"page": page, "anchor": anchor(name), "text": book.facts[name]["text"], "unit": unit, "label": label}
                 | {"supplied": any(book.facts[n]["evidence"] == "supplied" for n in names)}
                 | {"change": book.facts[change]["text"] if change else "", "change_anchor": anchor(change), "change_label": change_label}
+                | {"confidence": book.findings[finding]["confidence"] if finding else ""}
             )
         return book.render("key-figures", figures=figures)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import multiprocessing
 import os
@@ -24,7 +23,7 @@ from papermill.inspection import inspect_notebook
 
 from alliance.data import digest_of
 from alliance.press.project import CACHE_ENTRIES, Project
-from alliance.problems import BAD_INPUT, BUILD_FAILED, ENVIRONMENT, AllianceError
+from alliance.problems import BAD_INPUT, BUILD_FAILED, ENVIRONMENT, FULL, AllianceError, describe_os_error
 
 CELL_SECONDS = "ALLIANCE_CELL_SECONDS"  # environment: how long one cell may run
 DEFAULT_CELL_SECONDS = 300
@@ -235,7 +234,7 @@ def _cell_failure(chapter: str, cells: dict, at: dict, error: PapermillExecution
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback or []))
     lines = re.findall(r"Cell In\[\d+\], line (\d+)", trace)
     code = BAD_INPUT if error.ename == "DataError" else BUILD_FAILED
-    if error.ename == "OSError" and f"[Errno {errno.ENOSPC}]" in error.evalue:
+    if error.ename == "OSError" and any(f"[Errno {number}]" in error.evalue for number in FULL):
         code = ENVIRONMENT
     what = error.evalue if error.ename in ("AllianceError", "DataError") else f"{error.ename}: {error.evalue}"
     return AllianceError(f"{_place(chapter, cells, at, int(lines[0]) if lines else None)}\n  {what}", code)
@@ -265,7 +264,14 @@ def _tidy(chapter: str, folder: Path, cells: dict) -> None:
 
 
 def _store(project: Project, chapter: str, folder: Path) -> None:
-    """Move a finished chapter into the cache under the hash of what it was made from."""
+    """Move a finished chapter into the cache under the hash of what it was made from.
+
+    Raises
+    ------
+    AllianceError
+        If a file was changed since the build began: the kernel may have read it.
+    """
+    project.require_unchanged()
     record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     fingerprint = project.fingerprint(chapter, record["reads"], record["sources"])
     (folder / "fingerprint.json").write_text(json.dumps(fingerprint, indent=1), encoding="utf-8")
@@ -295,17 +301,3 @@ def kernel_environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH")])),
         "TZ": "UTC",
     }
-
-
-def describe_os_error(error: OSError) -> str:
-    """An operating-system error with what to do about it."""
-    place = f" ({error.filename})" if error.filename else ""
-    remedies = {
-        errno.ENOSPC: "free some space (a build needs about 200 MB), or give --out on another disk",
-        errno.EDQUOT: "free some space, or give --out on another disk",
-        errno.EACCES: "make the folder writable, or give --out",
-        errno.EPERM: "make the folder writable, or give --out",
-        errno.EROFS: "the file system is read-only; give --out on another",
-    }
-    remedy = remedies.get(error.errno, "see the message of the system")
-    return f"{error.strerror or error}{place}: {remedy}."

@@ -6,11 +6,15 @@ import re
 
 from docutils import nodes
 
-from alliance.press.book import TIERS, Book, anchor
-from alliance.press.compile import row_anchor
+from alliance.press.book import Book
+from alliance.press.names import TIERS, anchor, row_anchor
 
 BADGE = ' <span class="badge">your data</span>'
 NOTE_INPUTS = 8  # rows shown in a pop-over before "and n more"
+PHONE_CHARACTERS = 46  # what fits beside one another on 360 px
+BREADTH_OF_WORDS = 15  # characters that the style sheet keeps for a column of words on a phone
+CELL_PADDING = 2  # characters
+STACKED_ROWS = 30  # a longer table stays one that scrolls
 
 
 class fact_reference(nodes.Inline, nodes.TextElement):
@@ -115,16 +119,31 @@ def visit_table(translator, node):
     escape = translator.encode
     head = "".join(f'<th scope="col"{_cell_class(n, text)}>{escape(text)}</th>' for text, n in zip(record["head"], record["numeric"], strict=True))
     long = " long" if len(record["rows"]) > 25 else ""
-    name = node["ids"][0]
+    name, stacked = node["ids"][0], ' class="stack"' if _wider_than_a_phone(record) else ""
     translator.body.append(f'<div class="exhibit{long}" id="{name}"><div class="exhibit-caption" id="{name}-caption">')
     translator.body.append(f"{_number(translator, node)}{book.render('figure', record=record)}</div>")
-    translator.body.append(f'<div class="scroll" tabindex="0" role="group" aria-labelledby="{name}-caption"><table aria-labelledby="{name}-caption">')
+    labelled = f'aria-labelledby="{name}-caption"'
+    translator.body.append(f'<div class="scroll" tabindex="0" role="group" {labelled}><table{stacked} {labelled}>')
     translator.body.append(f"<thead><tr>{head}</tr></thead><tbody>")
     for (first, *rest), supplied in zip(record["rows"], record["supplied_rows"], strict=True):
-        cells = "".join(f"<td{_cell_class(n, text)}>{escape(text)}</td>" for text, n in zip(rest, record["numeric"][1:], strict=True))
+        columns = zip(rest, record["numeric"][1:], record["head"][1:], strict=True)
+        cells = "".join(f'<td{_cell_class(n, text)} data-label="{escape(label)}">{escape(text)}</td>' for text, n, label in columns)
         translator.body.append(f'<tr><th scope="row"{_cell_class(False, first)}>{escape(first)}{BADGE if supplied else ""}</th>{cells}</tr>')
     translator.body.append(f"</tbody></table></div>{_source_line(translator, node)}</div>")
     raise nodes.SkipNode
+
+
+def _wider_than_a_phone(record: dict) -> bool:
+    """Whether the columns of a table, as narrow as their longest words allow, need more room than a phone has."""
+    columns = zip(zip(record["head"], *record["rows"], strict=True), record["numeric"], strict=True)
+    room = sum(_longest(cells, numeric) + CELL_PADDING for cells, numeric in columns)
+    return room > PHONE_CHARACTERS and len(record["rows"]) <= STACKED_ROWS
+
+
+def _longest(cells: tuple[str, ...], numeric: bool) -> int:
+    """Characters that cannot be broken: a number, or a word; columns of words are kept at some breadth."""
+    parts = [part for cell in cells for part in ([cell] if numeric else cell.split())]
+    return max([len(part) for part in parts] + ([] if numeric else [BREADTH_OF_WORDS]))
 
 
 def _cell_class(is_number: bool, text: str) -> str:

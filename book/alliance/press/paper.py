@@ -17,12 +17,12 @@ import fontpkg_source_serif_4
 import matplotlib
 import noto_cjk_sans_otc
 from docutils import nodes
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders.singlehtml import SingleFileHTMLBuilder
 
 HIDDEN = {"cell_input", "above-input", "tag_remove-cell"}
+ON_SCREEN_ONLY = {"the-numbers-of-this-chapter", "the-numbers-of-this-page"}  # lists of provenance: facts.json has them
 
 
 class PaperBuilder(SingleFileHTMLBuilder):
@@ -44,7 +44,9 @@ class PaperBuilder(SingleFileHTMLBuilder):
         for page in list(tree.findall(addnodes.start_of_file)):
             page.parent.remove(page)
             tree += page  # beside the cover, not within its section, so that each page's title is a first-level heading
-            for section in page.findall(nodes.section):
+            for section in list(page.findall(nodes.section)):
+                if ON_SCREEN_ONLY & set(section["ids"]):
+                    section.parent.remove(section)
                 section["ids"] = [f"{page['docname']}-{name}" for name in section["ids"]]  # chapters have sections of the same name
         self.contents = [entry for page in tree.findall(addnodes.start_of_file) for entry in _contents(page)]
         return tree
@@ -60,11 +62,8 @@ class PaperBuilder(SingleFileHTMLBuilder):
     def handle_page(self, pagename, addctx, templatename="page.html", outfilename=None, event_arg=None):
         if "body" not in addctx:
             return
-        templates = Environment(loader=FileSystemLoader(Path(self.srcdir) / "_templates"), autoescape=select_autoescape())
-        book = self.app.alliance
-        page = templates.get_template("paper.html").render(
-            title=self.config.html_title, edition=book.edition, contents=self.contents, body=_paper_body(addctx["body"])
-        )
+        book, body = self.app.alliance, _paper_body(addctx["body"])
+        page = book.render("paper", title=self.config.html_title, edition=book.edition, contents=self.contents, body=body)
         (Path(self.outdir) / "book.html").write_text(page, encoding="utf-8")
 
     def finish(self):

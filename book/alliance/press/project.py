@@ -9,10 +9,11 @@ import hashlib
 import json
 import platform
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from alliance import journal
 from alliance.data import ROOT, Package, digest_of
 from alliance.problems import BAD_INPUT, AllianceError
 from alliance.reader import MAX_BYTES
@@ -21,6 +22,7 @@ DEFAULT_YEAR = 2024
 FOCUS_YEARS = range(2021, 2026)
 SHARED_TABLES = ("sources", "claims", "measures")  # of which a chapter uses some rows
 CACHE_ENTRIES = 12  # executed versions kept of each chapter
+SHOWN = 5  # files that are named one by one
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,6 @@ class Project:
     out: Path = ROOT / "_build"
     year: int = DEFAULT_YEAR
     overlay: Path | None = None
-    _hashes: dict = field(default_factory=dict, compare=False)
 
     @property
     def book(self) -> Path:
@@ -84,9 +85,28 @@ class Project:
 
     @cached_property
     def inputs(self) -> dict[str, str]:
-        """SHA-256 of every file that a build reads, by path relative to the project."""
+        """SHA-256 of every file that a build reads, by path relative to the project, as they are when first asked for."""
+        journal.finish(self.root / "data")  # else it would be finished, and files change, when the data are opened
+        return self._hashed()
+
+    def require_unchanged(self) -> None:
+        """Make sure that what was read since ``inputs`` were hashed is what was hashed.
+
+        Raises
+        ------
+        AllianceError
+            Naming the files that are others now.
+        """
+        now = self._hashed()
+        changed = [file for file in sorted(self.inputs.keys() | now) if self.inputs.get(file) != now.get(file)]
+        if changed:
+            more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+            listed = f"{', '.join(changed[:SHOWN])}{more}"
+            raise AllianceError(f"Changed while the book was built: {listed}. Nothing was published; run the command again.", BAD_INPUT)
+
+    def _hashed(self) -> dict[str, str]:
         files = [self.root / name for name in ("_config.yml", "_toc.yml", "requirements.lock")]
-        files += [f for folder in (self.book, self.root / "data") for f in folder.rglob("*") if _counts(f)]
+        files += [f for folder in (self.book, self.root / "data") for f in folder.rglob("*") if _counts(f, self.root)]
         hashes = {str(f.relative_to(self.root)): _sha256(f) for f in sorted(files)}
         if self.overlay and self.overlay.is_dir():
             hashes |= {f"overlay/{f.name}": _sha256(f) for f in sorted(self.overlay.iterdir())}
@@ -165,8 +185,8 @@ def check_year(year: int) -> int:
     return year
 
 
-def _counts(file: Path) -> bool:
-    hidden = any(part.startswith(".") or part == "__pycache__" for part in file.parts[-4:])
+def _counts(file: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(root).parts)
     return file.is_file() and not hidden and file.suffix != ".pyc"
 
 
