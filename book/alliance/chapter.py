@@ -141,15 +141,24 @@ class Chapter:
         self._publish(Fact(f"{self.name}.{key}", label, words.NOT_AVAILABLE if unknown else text, about))
 
     def event(self, key: str, table: str, column: str, label: str, **row) -> None:
-        """Publish a date that stands in a table, written out: "2 September 2025"."""
+        """Publish a date that stands in a table, written out: "2 September 2025".
+
+        Not available where its field is empty, or where a table of the user's takes the book's place and lacks the row.
+
+        Raises
+        ------
+        AllianceError
+            If the book's own table has no such row.
+        """
         self._reads.add(table)
         found = self.package.table(table)
         record = found.find(**row)
-        if record is None:
-            raise AllianceError(f'Event "{key}": table {table} has no row {row}.')
-        cell = found.cell(record, column)
-        date = Quantity(None, "date", (cell,), f"{column}[{', '.join(map(str, row.values()))}]")
-        self._publish(Fact(f"{self.name}.{key}", label, words.date(record[column]), date))
+        if record is None and not self.package.replaces(table):
+            remedy = "The chapter tells of it: correct the key there, or add the row."
+            raise AllianceError(f'Event "{key}": table {table} has no row ({", ".join(map(str, row.values()))}). {remedy}')
+        known = record is not None and record[column] is not None
+        date = Quantity(None, "date", (found.cell(record, column),) if known else (), f"{column}[{', '.join(map(str, row.values()))}]")
+        self._publish(Fact(f"{self.name}.{key}", label, words.date(record[column]) if known else words.NOT_AVAILABLE, date))
 
     def guard(self, key: str, condition: bool, meaning: str, *because: Quantity) -> None:
         """State a condition on which sentences depend; ``because`` lists quantities without which it is undecided."""
