@@ -21,6 +21,7 @@ from alliance import figures, tables, verdicts, words
 from alliance.data import ROOT, package
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
+from alliance.reader import listed
 from alliance.words import Fact, Finding, Guard
 
 OUTPUT = "ALLIANCE_OUTPUT"  # set by the press: the folder for this chapter's record, figures and downloads
@@ -140,15 +141,24 @@ class Chapter:
         self._publish(Fact(f"{self.name}.{key}", label, words.NOT_AVAILABLE if unknown else text, about))
 
     def event(self, key: str, table: str, column: str, label: str, **row) -> None:
-        """Publish a date that stands in a table, written out: "2 September 2025"."""
+        """Publish a date that stands in a table, written out: "2 September 2025".
+
+        Not available where its field is empty, or where a table of the user's takes the book's place and lacks the row.
+
+        Raises
+        ------
+        AllianceError
+            If the book's own table has no such row.
+        """
         self._reads.add(table)
         found = self.package.table(table)
         record = found.find(**row)
-        if record is None:
-            raise AllianceError(f'Event "{key}": table {table} has no row {row}.')
-        cell = found.cell(record, column)
-        date = Quantity(None, "date", (cell,), f"{column}[{', '.join(map(str, row.values()))}]")
-        self._publish(Fact(f"{self.name}.{key}", label, words.date(record[column]), date))
+        if record is None and not self.package.replaces(table):
+            remedy = "The chapter tells of it: correct the key there, or add the row."
+            raise AllianceError(f'Event "{key}": table {table} has no row ({", ".join(map(str, row.values()))}). {remedy}')
+        known = record is not None and record[column] is not None
+        date = Quantity(None, "date", (found.cell(record, column),) if known else (), f"{column}[{', '.join(map(str, row.values()))}]")
+        self._publish(Fact(f"{self.name}.{key}", label, words.date(record[column]) if known else words.NOT_AVAILABLE, date))
 
     def guard(self, key: str, condition: bool, meaning: str, *because: Quantity) -> None:
         """State a condition on which sentences depend; ``because`` lists quantities without which it is undecided."""
@@ -253,7 +263,7 @@ class Chapter:
     def _exhibit(self, kind: str, key: str, title: str, unit: str, data: pd.DataFrame, note: str) -> dict:
         if any(record["key"] == key for record in self._exhibits.values()):
             raise AllianceError(f'There are two exhibits named "{key}"; give one of them another name, as their data share a file.')
-        sources = [s for cell in data["source_id"].dropna() for s in str(cell).split(";")] if "source_id" in data else []
+        sources = [s for cell in data["source_id"].dropna() for s in listed(str(cell))] if "source_id" in data else []
         if not sources:
             raise AllianceError(f'The data of {kind} "{key}" name no source; keep the column source_id.')
         sources = list(dict.fromkeys(sources))
@@ -267,7 +277,7 @@ class Chapter:
         if "evidence" in data:
             return [value == "supplied" for value in data["evidence"]]
         theirs = self._supplied_sources()
-        return [bool(theirs & set(str(cell).split(";"))) for cell in data["source_id"]]
+        return [bool(theirs & set(listed(str(cell)))) for cell in data["source_id"]]
 
     def _supplied_sources(self) -> set[str]:
         """Sources of rows that the user supplied, in the tables read so far; exhibits may no longer know their rows.
@@ -275,7 +285,7 @@ class Chapter:
         A notebook that sums the others up knows those behind their facts, too.
         """
         rows = (row for name in self._reads for row in self.package.table(name).rows if row.get("evidence") == "supplied")
-        found = {s for row in rows for s in [row["source_id"], *verdicts.listed(row.get("other_source_ids"))] if s}
+        found = {s for row in rows for s in listed(row["source_id"]) + listed(row.get("other_source_ids"))}
         others = self.__dict__.get("records", {})  # only where they were asked for
         inputs = (cell for record in others.values() for fact in record["facts"] for cell in fact["inputs"] if cell["evidence"] == "supplied")
         return found | {s for cell in inputs for s in [cell["source"], *cell["other_sources"]] if s}

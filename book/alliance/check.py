@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from alliance.data import Package, Table
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.reader import RULES as FORM_RULES
-from alliance.rules import EXCUSABLE, RULES, at
+from alliance.rules import EXCUSABLE, RULES, Rule, Tables, at
+
+FAILED = "rule-failed"
+OWN_RULES = {FAILED: "Every rule can be applied to every table. One that cannot has an error of the program in it, not of the data."}
 
 
 def check(package: Package) -> list[Problem]:
@@ -15,9 +20,39 @@ def check(package: Package) -> list[Problem]:
     problems = package.problems_of_form()
     broken = {p.file for p in problems if p.severity == "error"}
     tables = {n: package.table(n) for n in package.resources if package.sheet(n).problems == [] and package.sheet(n).file not in broken}
-    found = [problem for function in RULES.values() for problem in function(package, tables)]
+    found = list(dict.fromkeys(problem for name, function in RULES.items() for problem in _apply(name, function, package, tables)))
     problems += _not_excused(package, found, tables)
     return sorted(problems, key=lambda p: (p.severity, p.file, p.line, p.column, p.rule))
+
+
+def _apply(name: str, function: Rule, package: Package, tables: Tables) -> list[Problem]:
+    """What a rule finds; where it fails on tables, that it does, and what it finds in all others."""
+    try:
+        return list(function(package, tables))
+    except DataError as error:
+        return error.problems  # of a table that the rule reads on the way, such as the book's own beneath an overlay
+    except OSError:
+        raise  # a disk that fails is no error of the rule
+    except Exception as error:
+        failed = error
+    fit: Tables = {}
+    found, failures = [], []
+    for table in tables:
+        try:
+            found = list(function(package, fit | {table: tables[table]}))
+            fit[table] = tables[table]
+        except Exception as error:
+            failures.append(_failure(name, package.sheet(table).file, error))
+    return [*found, *failures] if fit else [_failure(name, package.show(package.path), failed)]
+
+
+def _failure(name: str, file: str, error: Exception) -> Problem:
+    own = Path(__file__).parent
+    place = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(own)][-1]
+    where = f"{Path(place.filename).relative_to(own)}, line {place.lineno}"
+    message = f'the rule "{name}" cannot be applied here ({type(error).__name__}: {error}; {where} of the program)'
+    remedy = "This is an error of the program: report it with this file, and take back the last change here until it is mended."
+    return Problem(file, 0, "", "", FAILED, message, remedy)
 
 
 def _not_excused(package: Package, problems: list[Problem], tables: dict) -> Iterator[Problem]:
@@ -72,8 +107,9 @@ def explain(rule_id: str) -> str:
     AllianceError
         If there is no such rule.
     """
-    if rule_id in FORM_RULES:
-        return FORM_RULES[rule_id]
+    described = FORM_RULES | OWN_RULES
+    if rule_id in described:
+        return described[rule_id]
     if rule_id in RULES:
         return " ".join((RULES[rule_id].__doc__ or "").split())
-    raise AllianceError(f'There is no rule "{rule_id}". Rules: {", ".join(dict.fromkeys([*FORM_RULES, *RULES]))}.', BAD_INPUT)
+    raise AllianceError(f'There is no rule "{rule_id}". Rules: {", ".join([*described, *RULES])}.', BAD_INPUT)

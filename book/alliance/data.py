@@ -20,7 +20,7 @@ from alliance import formulas, journal, reader
 from alliance.formulas import FormulaError
 from alliance.problems import BAD_INPUT, AllianceError, DataError, Problem
 from alliance.quantity import Cell, Quantity, combine
-from alliance.reader import Row, Sheet
+from alliance.reader import Row, Sheet, listed
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
@@ -111,8 +111,7 @@ class Table:
 
     def cell(self, row: dict, column: str) -> Cell:
         """One primary value with its place and its sources."""
-        others = (row.get("other_source_ids") or "").split(";")
-        sources = tuple(s for s in [row.get("source_id"), *others] if s)
+        sources = (*listed(row.get("source_id")), *listed(row.get("other_source_ids")))
         key = tuple(self.shown_key(row).items())
         return Cell(self.name, key, column, row[column], sources, row.get("evidence") or "read", row.get("locator"))
 
@@ -309,9 +308,13 @@ class Package:
         if name not in self._measured:
             if name not in self.measures:
                 raise FormulaError(f'there is no measure "{name}"')
-            self._measured[name] = None
+            self._measured[name] = None  # until it is known, so that a measure that asks for itself is noticed
             row = self.measures[name]
-            found = self.evaluate(row["formula"])
+            try:
+                found = self.evaluate(row["formula"])
+            except Exception:
+                del self._measured[name]
+                raise
             self._measured[name] = replace(found, unit=row["unit"]) if row["unit"] else found
         if self._measured[name] is None:
             raise FormulaError(f'measure "{name}" is defined by itself')
@@ -323,7 +326,8 @@ class Package:
         if "disagreements" not in self.resources:
             return []
         known = [d for d in self.table("disagreements").rows if d["table"] in self.resources]
-        return [d | {"row": self.table(d["table"]).find_shown(d["key"])} for d in known if isinstance(d["other_value"], float)]
+        numeric = [d for d in known if d["used_value"] is not None and d["other_value"] is not None]
+        return [d | {"row": self.table(d["table"]).find_shown(d["key"])} for d in numeric]
 
     def evaluate(self, formula: str) -> Quantity:
         """The value of any formula in the language of measures."""

@@ -18,6 +18,7 @@ SHARED = "columns.toml"
 TABLES = "tables.toml"
 PACKAGE = "datapackage.json"
 PARTIAL_DATE = r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?"
+PRECISIONS = {"year": r"[0-9]{4}", "month": r"[0-9]{4}-[0-9]{2}", "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}"}
 
 
 def descriptor(data: Path) -> dict:
@@ -146,7 +147,7 @@ def _constraints(spec: dict, kind: str, unit: str | None) -> dict:
     elif "enum" in spec:
         constraints["enum"] = spec["enum"]
     if kind == "date":
-        constraints["pattern"] = PARTIAL_DATE
+        constraints["pattern"] = PRECISIONS[spec["precision"]] if "precision" in spec else PARTIAL_DATE
     elif "pattern" in spec:
         constraints["pattern"] = spec["pattern"]
     return constraints

@@ -170,7 +170,8 @@ def condition(node: ast.expr, scope: Scope) -> tuple[str, Callable[[dict], bool]
     return column, holds, f"{column} {sign} {shown}"
 
 
-def names(formula: str) -> tuple[set[str], set[str]]:
+@functools.lru_cache(maxsize=4096)
+def names(formula: str) -> tuple[frozenset[str], frozenset[str]]:
     """The tables that a measure reads by itself, and the other measures that it names."""
     tree = parse(formula)
     tables = {n.value.id for n in ast.walk(tree) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)}
@@ -180,4 +181,4 @@ def names(formula: str) -> tuple[set[str], set[str]]:
     columns = {n.left.id for n in ast.walk(tree) if isinstance(n, ast.Compare) and isinstance(n.left, ast.Name)}
     functions = {c.func.id for c in calls}
     every = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    return tables, every - tables - columns - functions
+    return frozenset(tables), frozenset(every - tables - columns - functions)

@@ -18,6 +18,8 @@ NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 MONTHS = {name.lower(): i for names in (calendar.month_name, calendar.month_abbr) for i, name in enumerate(names) if name}
 SERIALS = range(36526, 54789)  # a spreadsheet's days from 2000 to 2049
 DAYS = range(1500, 2101)  # years in which a date may lie; history is dated too
+DATE_FORMS = ("YYYY", "YYYY-MM", "YYYY-MM-DD")
+SOME_DAY = "2024-10-31"
 EPOCH = datetime.date(1899, 12, 30)
 
 # Characters that a reader cannot see: controls, formats (zero-width, direction, soft hyphen, tags), separators of
@@ -179,9 +181,17 @@ def date(text: str) -> str:
     if MISSING.fullmatch(plain):
         return EMPTY_MEANS_MISSING
     guesses = sorted({d.isoformat() for d in _days(plain)} | set(_months(plain)))
-    guess = f": {' or '.join(guesses)}, whichever is meant" if len(guesses) > 1 else f": {guesses[0]}" if guesses else ", as in 2024-10-31"
+    guess = f": {' or '.join(guesses)}, whichever is meant" if len(guesses) > 1 else f": {guesses[0]}" if guesses else f", as in {SOME_DAY}"
     serial = "This is a spreadsheet's number of a day. " if plain.isdecimal() and len(plain) == 5 and guesses else ""
     return f"{serial}Write YYYY, YYYY-MM or YYYY-MM-DD{guess}."
+
+
+def precision(date: str, pattern: str) -> tuple[str, str]:
+    """The form of the dates that a pattern allows, and what to write for a date that says more or less than that."""
+    form = next((f for f in DATE_FORMS if re.fullmatch(pattern, SOME_DAY[: len(f)])), DATE_FORMS[-1])
+    if len(date) > len(form):
+        return form, f"Write {date[: len(form)]}."
+    return form, f"Say it more exactly, as in {SOME_DAY[: len(form)]}."
 
 
 def _days(text: str) -> list[datetime.date]:

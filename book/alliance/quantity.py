@@ -101,14 +101,12 @@ class Quantity:
         return self._with(other, "−", lambda a, b: a - b, self._same_unit(other), swap=True)
 
     def __mul__(self, other):
-        return self._with(other, "×", lambda a, b: a * b, self.unit or as_quantity(other).unit)
+        return self._with(other, "×", lambda a, b: a * b, _unit(self.unit, as_quantity(other).unit))
 
     __rmul__ = __mul__
 
     def __truediv__(self, other):
-        other = as_quantity(other)
-        unit = "" if self.unit == other.unit else self.unit if not other.unit else f"{self.unit} / {other.unit}"
-        return self._with(other, "/", lambda a, b: a / b if b else None, unit)
+        return self._with(other, "/", lambda a, b: a / b if b else None, _unit(self.unit, as_quantity(other).unit, divided=True))
 
     def __rtruediv__(self, other):
         return as_quantity(other) / self
@@ -156,6 +154,24 @@ def change_pct(new: Quantity, old: Quantity) -> Quantity:
 def share_pct(part: Quantity, whole: Quantity) -> Quantity:
     """``part`` in percent of ``whole``."""
     return replace(part / whole * 100, unit="percent")
+
+
+def _unit(first: str, second: str, divided: bool = False) -> str:
+    """The unit of a product, or of a quotient: ``"USD bn"`` over ``"bcm"`` is ``"USD bn / bcm"``; what stands above and below cancels."""
+    (above, below), (more, less) = _factors(first), _factors(second)
+    above, below = (above + less, below + more) if divided else (above + more, below + less)
+    for unit in list(above):
+        if unit in below:
+            above.remove(unit)
+            below.remove(unit)
+    over = " × ".join(sorted(above)) or ("1" if below else "")
+    return " / ".join([over, *sorted(below)])
+
+
+def _factors(unit: str) -> tuple[list[str], list[str]]:
+    """What is multiplied, and what is divided by, in a unit: ``"1 / USD bn / h"``."""
+    above, *below = unit.split(" / ")
+    return [factor for factor in above.split(" × ") if factor not in ("", "1")], below
 
 
 def _merge(*groups: tuple) -> tuple:

@@ -21,7 +21,6 @@ MAX_BYTES = 50 * 1024 * 1024
 
 RULES = {
     "file-missing": "Every table that datapackage.json describes has its file, and every file its description.",
-    "file-twice": "A table has one file: a folder of your own holds either the whole table or rows to add.",
     "file-outside": "A table is an ordinary file inside its folder; links that lead out of the folder are not followed.",
     "file-encoding": "Files are UTF-8 text. A byte-order mark is accepted; UTF-16, cp1251, GB18030 and binary files are not.",
     "file-empty": "A file has a header line and at least one row.",
@@ -32,9 +31,11 @@ RULES = {
     "quotes": "A quoted field ends with a quote on the same line; quotes inside are doubled.",
     "characters": "Text holds no control, invisible or direction-changing characters, no space at its ends and none but the plain one, "
     "and no word whose letters come from two scripts.",
-    "number": "A number is written with at most 15 ASCII digits and a decimal point: 1234.5. Empty means missing.",
+    "number": "A number is written with at most 15 ASCII digits, zeros at its ends not counted, and a decimal point: 1234.5. It is no longer "
+    "than 30 characters. Empty means missing.",
     "year": "A year has four digits and lies between 1900 and 2100.",
-    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, exists, and lies between 1500 and 2100.",
+    "date": "A date is written YYYY, YYYY-MM or YYYY-MM-DD, or in the one of these forms that its column wants; it exists, and lies between "
+    "1500 and 2100.",
     "range": "A value keeps the limits that the description states (a share between 0 and 100, a volume not negative).",
     "enum": "A column with a fixed vocabulary, or a pattern for its texts, holds nothing else.",
     "address": "The address of a source begins with https:// or http:// and names a host on the web; no javascript:, data: or file:, "
@@ -46,6 +47,7 @@ DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 YEARS = range(1900, 2101)
 SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
 DIGITS = 15  # of a number that a computer keeps exactly
+LENGTH = 30  # of a number with its zeros; beyond that sums and ratios leave what a computer can hold
 
 
 @dataclass
@@ -66,6 +68,11 @@ class Sheet:
 
     def complain(self, line, column, value, rule, message, remedy):
         self.problems.append(Problem(self.file, line, column, value, rule, message, remedy))
+
+
+def listed(text: str | None) -> list[str]:
+    """Parts of a field that holds several, separated by semicolons."""
+    return [part for part in (text or "").split(";") if part]
 
 
 def read_sheet(file: str, content: bytes, fields: list[dict]) -> Sheet:
@@ -212,8 +219,7 @@ def _check_cell(sheet: Sheet, row: Row, descriptor: dict) -> None:
         if not re.fullmatch(r"[0-9]{4}", value) or int(value) not in YEARS:
             sheet.complain(row.line, name, value, "year", f"not a year between {YEARS[0]} and {YEARS[-1]}", hints.year(value))
     elif descriptor.get("partialDate"):
-        if not _is_date(value):
-            sheet.complain(row.line, name, value, "date", "not an ISO date", hints.date(value))
+        _check_date(sheet, row.line, value, descriptor)
     else:
         _check_text(sheet, row.line, value, descriptor)
 
@@ -228,6 +234,10 @@ def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None
     if len(re.sub(r"[^0-9]", "", value).strip("0")) > DIGITS:
         sheet.complain(line, name, value, "number", f"more than {DIGITS} digits", "Round it to the digits that the source prints.")
         return
+    if len(value) > LENGTH:
+        remedy = f"Write it in the unit of the column{f' ({unit})' if unit else ''}, without zeros that say nothing."
+        sheet.complain(line, name, value, "number", f"more than {LENGTH} characters", remedy)
+        return
     low, high = limits.get("minimum"), limits.get("maximum")
     if low is not None and float(value) < low:
         remedy = f"Correct the value; write {value[1:]} if only the sign is wrong." if low == 0 else "Correct the value."
@@ -235,6 +245,15 @@ def _check_number(sheet: Sheet, line: int, value: str, descriptor: dict) -> None
     if high is not None and float(value) > high:
         remedy = "Correct the value; a share lies between 0 and 100 percent." if unit == "percent" and high == 100 else "Correct the value."
         sheet.complain(line, name, value, "range", f"above the greatest value allowed, {high}", remedy)
+
+
+def _check_date(sheet: Sheet, line: int, value: str, descriptor: dict) -> None:
+    name, pattern = descriptor["name"], descriptor.get("constraints", {}).get("pattern")
+    if not _is_date(value):
+        sheet.complain(line, name, value, "date", "not an ISO date", hints.date(value))
+    elif pattern and not re.fullmatch(pattern, value):
+        form, remedy = hints.precision(value, pattern)
+        sheet.complain(line, name, value, "date", f"this column holds dates of the form {form}", remedy)
 
 
 def _is_date(value: str) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from alliance.data import Package
 from alliance.problems import AllianceError
 from alliance.quantity import EVIDENCE
+from alliance.reader import listed
 from alliance.words import Fact, measured
 
 SUPPORTED = "supported"
@@ -175,6 +176,8 @@ def decide(row: dict, package: Package, threshold: float | None = None) -> Verdi
 def flips_of(row: dict, package: Package, verdict: Verdict) -> list[dict]:
     """What turns the verdict of a rule: another source's value for a cell, another measure, a threshold moved by a tenth.
 
+    Of a forecast that is the verdict which counts, by its outcome.
+
     Returns
     -------
     list of dict
@@ -182,7 +185,7 @@ def flips_of(row: dict, package: Package, verdict: Verdict) -> list[dict]:
         if the verdict is robust.
     """
     tried = [*_other_thresholds(row, package), *_other_measures(row, package), *_other_sources(row, package)]
-    return [trial | {"verdict": other.verdict} for trial, other in tried if other != verdict]
+    return [trial | {"verdict": other.verdict} for trial, other in tried if other.verdict != verdict.verdict]
 
 
 Trial = tuple[dict, Verdict]
@@ -222,11 +225,6 @@ PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)\}")
 def placeholders(text: str) -> list[str]:
     """Names of the measures that an explanation prints: ``{trade_2023}``."""
     return PLACEHOLDER.findall(text)
-
-
-def listed(text: str | None) -> list[str]:
-    """Parts of a field that holds several, separated by semicolons."""
-    return [part for part in (text or "").split(";") if part]
 
 
 def measures_of(row: dict) -> list[str]:

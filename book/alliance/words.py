@@ -8,12 +8,13 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from alliance.problems import AllianceError
 from alliance.quantity import Quantity
 
 NOT_AVAILABLE = "not available"
+WIDE = Context(prec=400)  # digits of the greatest number that a float can be
 CONFIDENCE = ("low", "moderate", "high")
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-", "eighth-", "ninth-", "tenth-")
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -70,7 +71,7 @@ class Finding:
 def number(value: float, digits: int = 1) -> str:
     """``1234.56`` as ``1,234.6``; a real minus sign before negative values, and no minus before zero."""
     # From the decimal digits, half up: 61.05 prints as 61.1, which the binary value would not.
-    exact = Decimal(str(round(abs(value), 10))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    exact = Decimal(str(round(abs(value), 10))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, WIDE)
     text = f"{exact:,.{digits}f}"
     return f"−{text}" if value < 0 and float(text.replace(",", "")) else text
 
@@ -93,21 +94,27 @@ def direction(q: Quantity, digits: int = 1, up: str = "rose", down: str = "fell"
 
 
 def rank(value: Quantity, others: Iterable[Quantity], superlative: str = "largest") -> str:
-    """Place of ``value`` among the known ``others`` in words: "largest", "second-largest"."""
+    """Place of ``value`` among the known ``others`` in words: "largest", "second-largest", "11th-largest"."""
     if not value.known:
         return NOT_AVAILABLE
     place = sum(o > value for o in others if o.known)
-    return f"{ORDINALS[place]}{superlative}"
+    return f"{ORDINALS[place] if place < len(ORDINALS) else _ordinal(place + 1)}{superlative}"
+
+
+def _ordinal(number_of: int) -> str:
+    """``11th-``, ``22nd-``: what no word of ORDINALS says."""
+    ending = "th" if number_of % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number_of % 10, "th")
+    return f"{number_of}{ending}-"
 
 
 def count(number_of: int) -> str:
-    """A small count in words, a large one in digits."""
-    return NUMBER_WORDS[number_of] if number_of < len(NUMBER_WORDS) else f"{number_of:,}"
+    """A small count in words, a large or negative one in digits."""
+    return NUMBER_WORDS[number_of] if 0 <= number_of < len(NUMBER_WORDS) else number(number_of, 0)
 
 
 def times(number_of: int) -> str:
     """How often, in words: "not once", "once", "twice", "three times"."""
-    return ("not once", "once", "twice")[number_of] if number_of < 3 else f"{count(number_of)} times"
+    return ("not once", "once", "twice")[number_of] if 0 <= number_of < 3 else f"{count(number_of)} times"
 
 
 def date(iso: str) -> str:

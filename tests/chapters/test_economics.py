@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+from pathlib import Path
 from statistics import mean
 
 import pytest
 from alliance import verdicts, words
-from alliance.data import package
+from alliance.chapter import Chapter
+from alliance.data import DATA, Package, package
 from alliance.problems import AllianceError
 from alliance.quantity import Cell, Quantity
 from workspace import ROOT
@@ -266,6 +268,34 @@ def test_no_fact_rests_on_a_recalled_row(book):
         words.require_publishable(words.Fact("c.f", "l", "1", Quantity(1.0, "", (cell,))))
 
 
+def told(folder: Path, data_dir: Path | None = None, **row) -> dict:
+    """The fact that a chapter makes of the day on which a reactor began to earn."""
+    chapter = Chapter("none", data_dir=str(data_dir) if data_dir else None)
+    chapter.output = folder
+    chapter.event("day", "nuclear_units", "commercial_operation", "Commercial operation", **row)
+    chapter.finish()
+    (fact,) = json.loads((folder / "record.json").read_text(encoding="utf-8"))["facts"]
+    return fact
+
+
+def test_a_date_that_is_not_there_is_not_available(tmp_path):
+    table = Package().table("nuclear_units")
+    row = next(r for r in table.rows if r["commercial_operation"])
+    key = dict(zip(table.key_columns, table.key_of(row), strict=True))
+    dated = told(tmp_path, **key)
+    assert dated["text"] == words.date(row["commercial_operation"])
+    assert [c["value"] for c in dated["inputs"]] == [row["commercial_operation"]]
+    lines = (DATA / "economics" / "nuclear_units.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    at = table.lines[table.rows.index(row)][1] - 1
+    for name, changed in {"emptied": [lines[at].replace(row["commercial_operation"], "")], "gone": []}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "nuclear_units.csv").write_text("".join(lines[:at] + changed + lines[at + 1 :]), encoding="utf-8")
+        missing = told(tmp_path, tmp_path / name, **key)
+        assert (missing["text"], missing["inputs"]) == ("not available", []), name
+    with pytest.raises(AllianceError, match=r"has no row .*correct the key there, or add the row"):
+        told(tmp_path, **dict.fromkeys(key, "1066"))
+
+
 def test_the_extent_of_the_chapter(book):
     record = json.loads((book.out / "executed" / "economics.json").read_text(encoding="utf-8"))
     kinds = [e["kind"] for e in record["exhibits"]]
@@ -283,9 +313,22 @@ WORDS = [
     (words.direction(Quantity(-105.8, "Mt"), up="gained", down="lost"), "lost 105.8"),
     (words.number(-0.04), "0.0"),
     (words.number(-1234.56, 1), "−1,234.6"),
+    (words.number(1e30), f"1{',000' * 10}.0"),
     (words.rank(Quantity(5.0), [Quantity(9.0), Quantity(5.0), Quantity(None)]), "second-largest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 9), "tenth-largest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 10), "11th-largest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 20, "lowest"), "21st-lowest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 21), "22nd-largest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 22), "23rd-largest"),
+    (words.rank(Quantity(5.0), [Quantity(9.0)] * 111), "112th-largest"),
+    (words.count(0), "no"),
     (words.count(3), "three"),
     (words.count(13), "13"),
+    (words.count(-1), "−1"),
+    (words.count(12345), "12,345"),
+    (words.times(0), "not once"),
+    (words.times(2), "twice"),
+    (words.times(-1), "−1 times"),
     (words.listing(["2009", "2015", "2020"]), "2009, 2015 and 2020"),
     (words.date("2025-09-02"), "2 September 2025"),
     (words.date("2025-09"), "September 2025"),

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from alliance import describe
 from alliance.data import DATA, Package
 from alliance.formulas import FormulaError
 from alliance.words import measured
@@ -81,6 +80,15 @@ def test_a_measure_that_is_defined_by_itself_is_refused(tmp_path):
         Package(overlay=tmp_path).measure("trade_2023")
 
 
+def test_a_measure_that_cannot_be_computed_says_the_same_when_asked_again(tmp_path):
+    text = (DATA / "measures.csv").read_text(encoding="utf-8")
+    (tmp_path / "measures.csv").write_text(text.replace("trade_annual[2023].total_usd_bn", "trade_annual[2023].total", 1), encoding="utf-8")
+    package = Package(overlay=tmp_path)
+    for _ in range(2):
+        with pytest.raises(FormulaError, match='has no column "total"'):
+            package.measure("trade_2023")
+
+
 def test_every_measure_has_a_value_that_was_read_and_a_text():
     for name, row in PACKAGE.measures.items():
         quantity = PACKAGE.measure(name)
@@ -106,4 +114,3 @@ def test_a_measure_on_a_recalled_row_is_refused(tmp_path):
 
     found = check(Package(Path(copy)))
     assert any(p.rule == "measure" and "recalled" in p.message for p in found)
-    assert describe.descriptor(copy)

@@ -109,6 +109,34 @@ def test_arithmetic_carries_inputs_and_the_expression(package):
         now + package.value("crude_imports", "mt", year=2024, supplier="Russia")
 
 
+@pytest.mark.parametrize(
+    ("compute", "unit"),
+    [
+        (lambda usd, gas: usd * gas, "USD bn × bcm"),
+        (lambda usd, gas: gas * usd + usd * gas, "USD bn × bcm"),  # the order of factors makes no other unit
+        (lambda usd, gas: usd / gas, "USD bn / bcm"),
+        (lambda usd, gas: usd / gas * gas, "USD bn"),
+        (lambda usd, gas: usd / (usd / gas), "bcm"),
+        (lambda usd, gas: usd * gas / gas / gas, "USD bn / bcm"),
+        (lambda usd, gas: 1 / usd, "1 / USD bn"),
+        (lambda usd, gas: 1 / usd * usd, ""),
+        (lambda usd, gas: gas / usd / usd, "bcm / USD bn / USD bn"),
+        (lambda usd, gas: 2 * usd / 4, "USD bn"),
+        (lambda usd, gas: usd / usd, ""),
+    ],
+)
+def test_products_and_quotients_compose_their_units(compute, unit):
+    found = compute(Quantity(8.0, "USD bn"), Quantity(2.0, "bcm"))
+    assert found.unit == unit
+
+
+def test_what_has_composed_units_is_not_added_to_what_has_one_of_them():
+    usd, gas = Quantity(8.0, "USD bn"), Quantity(2.0, "bcm")
+    for compute in (lambda: usd * gas + usd, lambda: usd / gas - usd, lambda: 1 / usd + usd):
+        with pytest.raises(ValueError, match="cannot add or subtract"):
+            compute()
+
+
 def test_missing_values_stay_missing_through_arithmetic():
     nothing = Quantity(None, "USD bn")
     assert not (nothing + 1).known
@@ -141,6 +169,13 @@ def test_an_overlay_appends_rows_and_sources(tmp_path):
     total = package.value("trade_annual", "total_usd_bn", year=2026)
     assert (total.value, total.evidence, total.sources) == (220.0, "supplied", ("mine-2027",))
     assert package.value("trade_annual", "total_usd_bn", year=2024).value == pytest.approx(244.81)
+
+
+def test_a_row_that_names_two_sources_in_one_field_cites_both(tmp_path):
+    header = rows("trade_annual").splitlines()[0] + "\n"
+    row = NEW_ROW.replace("mine-2027", "mine-2027;bne-2025-01-13")
+    package = overlay(tmp_path / "mine", trade_annual__append=header + row, sources__append=NEW_SOURCE)
+    assert package.value("trade_annual", "total_usd_bn", year=2026).sources == ("mine-2027", "bne-2025-01-13")
 
 
 def test_a_derived_value_is_supplied_if_it_rests_on_a_supplied_row(tmp_path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from alliance import check, describe
 from alliance.data import DATA, Package
-from alliance.rules import RULES
+from alliance.rules import RULES, at
+from alliance.verdicts import judge
 
 
 def overlay(folder: Path, **tables: str) -> Package:
@@ -45,6 +46,7 @@ BROKEN = [
     ("parts", "crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64", "Correct the part"),
     ("jump", "trade_annual", "2024,115.49", "2024,115490", "factor of a thousand"),
     ("mirror", "power_of_siberia", "2023,delivered,22.73", "2023,delivered,27.73", "Correct one of the two"),
+    ("mirror", "china_gas_suppliers", "2023,Russia,pipeline,21.294", "2023,Russia,pipeline,0", "Correct one of the two"),
     ("dates", "gas_projects", "2025-09-02", "2035-09-02", "vintage"),
     ("tier", "sources", "2025-01-13,,press", "2025-01-13,,research", "tier_rules.csv"),
     ("measure", "measures", "trade_annual[2023].total_usd_bn", "trade_annual[2023].total", "Correct the formula"),
@@ -94,6 +96,35 @@ EXCUSES = "rule,table,key,column,reason\n" + "".join(
 )
 
 
+TRADE_2010 = "55.45,,vnplus-2011-01,59.34,,wtr-2011-08-27"
+
+
+@pytest.mark.parametrize(
+    ("new", "lacking"),
+    [
+        (",,vnplus-2011-01,59.34,,wtr-2011-08-27", ["used_value"]),
+        ("55.45,,vnplus-2011-01,,,wtr-2011-08-27", ["other_value"]),
+        (",,vnplus-2011-01,,,wtr-2011-08-27", ["other_value", "used_value"]),
+        (",,vnplus-2011-01,,about 59,wtr-2011-08-27", ["used_text"]),
+        ("55.45,,vnplus-2011-01,,about 59,wtr-2011-08-27", ["other_value", "used_text"]),
+    ],
+)
+def test_a_disagreement_has_two_sides_of_one_kind(tmp_path, new, lacking):
+    found = problems_after(tmp_path, "disagreements", TRADE_2010, new)
+    errors = [p for p in found if p.severity == "error"]
+    assert [(p.rule, p.line, p.column) for p in errors] == [("disagreement", 2, column) for column in lacking]
+    assert all("used_text and other_text where they are dates or words" in p.remedy for p in errors)
+    package = Package(overlay=tmp_path / "mine")
+    assert "Trade of 2010" not in {d["topic"] for d in package.disagreements}  # so that no verdict is tried with half of one
+    for row in package.table("claims").rows:
+        judge(row, package)
+
+
+def test_a_span_that_ends_before_it_starts_has_no_pace(tmp_path):
+    found = problems_after(tmp_path, "crude_cumulative", "2023-01-01,2023-04-30,Russia", "2023-06-01,2023-04-30,Russia")
+    assert {p.rule for p in found if p.line == 4} == {"dates"}
+
+
 def test_exceptions_of_one_s_own_are_added_to_the_book_s(tmp_path):
     found = check.check(overlay(tmp_path / "without", trade_annual=JUMPED))
     assert [(p.rule, p.severity) for p in found if p.severity == "error"] == [("jump", "error")]
@@ -134,18 +165,73 @@ def test_the_book_s_own_exceptions_rest_while_other_data_are_in_use(tmp_path):
     assert {p.rule for p in found} == {"rows-lost"}
 
 
-def test_a_country_under_another_name_is_refused_with_the_name_meant(tmp_path):
+def test_a_country_that_countries_csv_does_not_name_is_refused_wherever_it_stands(tmp_path):
     package = Package()
-    table = next(t for t in package.resources if any(f.get("country") for f in package.table(t).fields.values()))
-    assert table
-    found = problems_after(tmp_path, "countries", "\nRussia,RUS,", "\nRussian Federation,RUS,")
-    assert {p.rule for p in found} >= {"country"}
+    named = sum(row[c] == "Russia" for t in map(package.table, package.resources) for c in t.fields if t.fields[c].get("country") for row in t.rows)
+    found = [p for p in problems_after(tmp_path, "countries", "\nRussia,RUS,", "\nRussian Federation,RUS,") if p.rule == "country"]
+    assert len(found) == named > 100
+    assert {(p.value, p.remedy) for p in found} == {("Russia", "Write the name as in countries.csv, or add it there.")}
     found = problems_after(tmp_path, "countries", "\nRussia,RUS,", "\nRussia,RUZ,")
     assert [(p.rule, p.value) for p in found] == [("country", "RUZ")]
 
 
+def failing(*tables: str):
+    """A rule that warns of every table, and has an error that some tables bring to light."""
+
+    def rule(package, given):
+        for name, table in given.items():
+            yield at(table, 0, table.key_columns[0], "", "failing", "seen", "Go on.", "warning")
+            if name in tables:
+                {}[name]
+
+    return rule
+
+
+def test_a_rule_that_fails_on_a_table_is_told_and_all_else_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "failing", failing("gas_trade", "trade_annual"))
+    found = problems_after(tmp_path, "crude_imports", "2024,Saudi Arabia,78.64", "2024,Saudi Arabia,778.64")
+    failures = [p for p in found if p.rule == "rule-failed"]
+    assert [(Path(p.file).name, p.severity) for p in failures] == [("gas_trade.csv", "error"), ("trade_annual.csv", "error")]
+    for failure, table in zip(failures, ("gas_trade", "trade_annual"), strict=True):
+        assert f"the rule \"failing\" cannot be applied here (KeyError: '{table}'; check.py, line " in failure.message
+        assert "an error of the program" in failure.remedy
+    assert "parts" in {p.rule for p in found}  # other rules, and this rule on other tables
+    assert len([p for p in found if p.rule == "failing"]) == len(Package().resources) - 2
+
+
+def test_a_rule_that_always_fails_is_told_once(monkeypatch):
+    monkeypatch.setitem(RULES, "failing", lambda package, tables: iter([1 / 0]))
+    (problem,) = check.check(Package())
+    assert (problem.rule, problem.file, problem.line) == ("rule-failed", "data", 0)
+    assert "ZeroDivisionError" in problem.message
+
+
+def test_a_failing_rule_is_told_even_if_exceptions_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(RULES, "jump", failing("gas_trade"))
+    found = check.check(overlay(tmp_path / "mine", exceptions="rule"))
+    assert "rule-failed" in {p.rule for p in found}
+
+
+def test_a_disk_that_fails_is_no_error_of_a_rule(monkeypatch):
+    def rule(package, tables):
+        raise OSError("no space")
+        yield
+
+    monkeypatch.setitem(RULES, "failing", rule)
+    with pytest.raises(OSError, match="no space"):
+        check.check(Package())
+
+
+def test_the_book_s_own_table_is_reported_beneath_one_that_replaces_it(copy, tmp_path):
+    append(copy / "economics" / "trade_annual.csv", "2027,x,120,,,GACC,bne-2025-01-13,,,read,")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "trade_annual.csv").write_text(text_of("trade_annual"), encoding="utf-8")
+    (problem,) = check.check(Package(copy, tmp_path / "mine"))
+    assert (Path(problem.file).name, problem.column, problem.value) == ("trade_annual.csv", "china_exports_usd_bn", "x")
+
+
 def test_every_rule_can_be_explained():
-    for rule in [*check.FORM_RULES, *RULES]:
+    for rule in [*check.FORM_RULES, *check.OWN_RULES, *RULES]:
         assert len(check.explain(rule)) > 30
 
 
@@ -189,6 +275,7 @@ def test_a_changed_description_asks_for_a_new_package(copy):
         ('title = "China-Russia goods trade by year"\n', "", "table trade_annual: title missing"),
         ('[[table]]\nname = "trade_annual"', '[[table]\nname = "trade_annual"', "not valid TOML"),
         ('{ name = "china_exports_usd_bn", title = "China\'s exports to Russia" }', '"china_exports_usd_bn"', "has no title"),
+        ('precision = "month"', 'precision = "week"', "table trade_monthly: the description has not the form of the others ('week')"),
     ],
 )
 def test_a_broken_description_is_named_with_its_file_and_table(copy, old, new, words):

@@ -8,6 +8,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from alliance.press.names import TIERS, anchor, row_anchor
 from alliance.press.nodes import report_figure, report_table
+from alliance.reader import listed
 from alliance.verdicts import SYMBOLS, VERDICTS
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class Rows(Typeset):
         groups: dict[str, list] = {}
         for r in book.rows:
             row = r["row"]
-            sources = [s for s in [row.get("source_id"), *(row.get("other_source_ids") or "").split(";")] if s in book.sources]
+            sources = [s for s in listed(row.get("source_id")) + listed(row.get("other_source_ids")) if s in book.sources]
             values = [(c, f"{v:g}" if isinstance(v, float) else v) for c, v in row.items() if c not in hidden and c not in r["key"]]
             entry = {
                 "anchor": r["anchor"],

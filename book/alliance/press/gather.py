@@ -9,6 +9,7 @@ from alliance.data import digest_of
 from alliance.editions import Edition, compare, latest_frozen, read_edition
 from alliance.press.names import row_anchor
 from alliance.press.project import DEFAULT_YEAR, SHARED_TABLES, Project
+from alliance.reader import listed
 
 
 def gather(project: Project, executed: dict[str, Path]) -> dict:
@@ -23,7 +24,7 @@ def gather(project: Project, executed: dict[str, Path]) -> dict:
     read = sorted({t for r in records.values() for t in r["reads"]} - set(SHARED_TABLES))
     tables = {t: project.package.resources[t] | _counts(project.package.table(t).rows) for t in read}
     cited = sorted({s for r in records.values() for s in r["sources"]} | {s for t in read for s in _sources_of(project, t)})
-    own = {row["source_id"] for t in read for row in project.package.table(t).rows if row.get("evidence") == "supplied"}
+    own = {s for t in read for row in project.package.table(t).rows if row.get("evidence") == "supplied" for s in listed(row["source_id"])}
     rows = _cited_rows(project, [i for r in records.values() for f in r["facts"] for i in f["inputs"]])
     inputs = [project.package.descriptor["version"], project.parameters, {t: project.package.digest(t) for t in project.package.resources}]
     return {
@@ -68,7 +69,7 @@ def _counts(rows: list[dict]) -> dict[str, int]:
 def _sources_of(project: Project, table: str) -> set[str]:
     """Ids of all sources that the rows of a table name; the table can be downloaded, so they are listed."""
     columns = ("source_id", "other_source_ids")
-    return {s for row in project.package.table(table).rows for c in columns for s in (row.get(c) or "").split(";") if s}
+    return {s for row in project.package.table(table).rows for c in columns for s in listed(row.get(c))}
 
 
 def _cited_rows(project: Project, inputs: list[dict]) -> list[dict]:

@@ -8,8 +8,9 @@ import re
 from alliance import describe, hints
 from alliance.formulas import FormulaError, names
 from alliance.problems import AllianceError, Problem
+from alliance.reader import listed
 from alliance.rules import EXCUSABLE, at, rule
-from alliance.verdicts import NEEDS, REVIEW, listed, measures_of, takes
+from alliance.verdicts import NEEDS, REVIEW, measures_of, takes
 
 SOURCE_COLUMNS = ("source_id", "other_source_ids", "source_ids", "used_source_id", "other_source_id")
 
@@ -124,11 +125,11 @@ def measures(package, tables):
             yield at(table, i, "id", row["id"], "measure", "no claim uses it", "Remove it, or use it.", "warning")
 
 
-def _others(formula: str) -> set[str]:
+def _others(formula: str) -> frozenset[str]:
     try:
         return names(formula)[1]
     except FormulaError:
-        return set()
+        return frozenset()
 
 
 def _measures_of(row: dict) -> set[str]:
@@ -183,12 +184,16 @@ def account(package, tables):
 
 @rule("disagreement")
 def disagreements(package, tables):
-    """A disagreement names a cell that exists and what another source says of it.
+    """A disagreement names a cell that exists and what another source says of it: two numbers, or two dates or words.
 
     It repeats the value and the source of the cell; where the cell has moved on, that only warns.
     """
     table = tables.get("disagreements")
     for i, row in enumerate(table.rows if table else ()):
+        lacking = _lacking(row)
+        for column in lacking:
+            remedy = "Fill in used_value and other_value where both are numbers, used_text and other_text where they are dates or words."
+            yield at(table, i, column, "", "disagreement", "the two sides of the disagreement are not both given", remedy)
         other = tables.get(row["table"])
         if other is None and row["table"] in package.resources:
             continue  # a table whose form is wrong is reported as that
@@ -201,16 +206,21 @@ def disagreements(package, tables):
             continue
         value = other.quantity(found, row["column"]).value if row["column"] in other.measures else found[row["column"]]
         stated = row["used_text"] if isinstance(value, str) else row["used_value"]
-        if stated != value and not (isinstance(value, float) and stated is not None and abs(stated - value) <= 1e-3 * abs(value)):
-            column = "used_text" if isinstance(value, str) else "used_value"
-            message = f"the cell holds {value}"
+        close = isinstance(value, float) and stated is not None and abs(stated - value) <= 1e-3 * abs(value)
+        column = "used_text" if isinstance(value, str) else "used_value"
+        if stated != value and not close and column not in lacking:
+            message = "the cell is empty" if value is None else f"the cell holds {value}"
             yield at(table, i, column, stated, "disagreement", message, "Repeat the value of the cell, or drop the row.", "warning")
-        sources = [found.get("source_id"), *listed(found.get("other_source_ids"))]
+        sources = listed(found.get("source_id")) + listed(found.get("other_source_ids"))
         if row["used_source_id"] not in sources:
             message = "the row of the cell does not cite it"
             yield at(table, i, "used_source_id", row["used_source_id"], "disagreement", message, "Write the row's source.", "warning")
-        if row["other_value"] is None and row["other_text"] is None:
-            yield at(table, i, "other_value", "", "disagreement", "the other source says nothing", "Write its value.")
+
+
+def _lacking(row: dict) -> list[str]:
+    """The fields that a disagreement must fill and does not: a number needs a number on the other side, words need words."""
+    kinds = [kind for kind in ("value", "text") if row[f"used_{kind}"] is not None or row[f"other_{kind}"] is not None]
+    return [f"{side}_{kind}" for kind in kinds or ["value"] for side in ("used", "other") if row[f"{side}_{kind}"] is None]
 
 
 @rule("exception")

@@ -8,8 +8,8 @@ from alliance import hints
 from alliance.data import Table
 from alliance.formulas import FormulaError, names
 from alliance.quantity import Quantity
+from alliance.reader import listed
 from alliance.rules import at, rule
-from alliance.verdicts import listed
 
 POINTS = 1.5  # how far a printed share may lie from the computed one
 RELATIVE = 0.005  # how far totals may lie from the sum of their parts, as a share
@@ -278,9 +278,11 @@ def paces(package, tables):
 def _months(row: dict) -> int | None:
     """Months that a row of a part of a year covers, counted from January for a sum from January."""
     start, end = row.get("period_start"), row["period_end"]
+    if len(end) < 7:
+        return None
     if row.get("basis") in ("ytd", "month"):
         return int(end[5:7]) if row["basis"] == "ytd" else 1
-    if not start or len(start) < 7 or len(end) < 7 or start[:4] != end[:4]:
+    if not start or len(start) < 7 or start[:4] != end[:4] or start[:7] > end[:7]:
         return None
     return int(end[5:7]) - int(start[5:7]) + 1
 
@@ -340,7 +342,7 @@ def mirrors(package, tables):
         if not {*names(first)[0], *names(second)[0]} <= set(tables):
             continue  # a table whose form is wrong is reported as that
         a, b = package.evaluate(first), package.evaluate(second)
-        if not (a.known and b.known) or abs(a.value / b.value - 1) * 100 <= percent:
+        if not (a.known and b.known) or abs(a.value - b.value) * 100 <= percent * abs(b.value):
             continue
         cell = a.inputs[0]
         table = tables[cell.table]
