@@ -215,7 +215,8 @@ def _other_sources(row: dict, package: Package) -> Iterator[Trial]:
         if other["row"] is None or other["table"] not in tables:
             continue
         supposed = package.supposing(other["table"], other["row"], other["column"], other["other_value"], other["other_source_id"])
-        what = f"{other['topic']}: {other['other_value']:g} instead of {other['used_value']:g} ({other['other_source_id']})"
+        said_by = package.sources[other["other_source_id"]]["publisher"]
+        what = f"{other['topic']}: {other['other_value']:g} instead of {other['used_value']:g} ({said_by})"
         yield {"kind": "source", "what": what, "value": other["other_value"]}, decide(row, supposed)
 
 

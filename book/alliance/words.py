@@ -151,10 +151,10 @@ def measured(row: dict, quantity: Quantity) -> Fact:
 
 
 def ceiling(sources: Iterable[str], tiers: dict[str, str]) -> str:
-    """The highest confidence that the sources allow: low if there is only one, or if all are state media."""
+    """The highest confidence that the sources allow: low if there is only one, or if all are state media or a user's own."""
     sources = list(sources)
     alone = len(sources) < 2
-    partial = {tiers[s] for s in sources} <= {"state media"}
+    partial = {tiers[s] for s in sources} <= {"state media", "own"}
     return "low" if alone or partial else "high"
 
 

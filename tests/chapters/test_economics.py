@@ -255,7 +255,8 @@ def test_the_data_of_a_figure_hold_every_row_of_its_table_to_the_focus_year(book
 
 
 def test_the_ceiling_of_confidence():
-    tiers = {"a": "press", "b": "state media", "c": "state media"}
+    tiers = {"a": "press", "b": "state media", "c": "state media", "mine": "own", "my other": "own"}
+    assert words.ceiling(["mine", "my other"], tiers) == "low"
     assert words.ceiling(["a"], tiers) == "low"
     assert words.ceiling(["b", "c"], tiers) == "low"
     assert words.ceiling(["a", "b"], tiers) == "high"

@@ -123,7 +123,7 @@ def test_another_source_s_value_for_the_cell_turns_a_verdict(tmp_path):
     (tmp_path / "disagreements.csv").write_text(f"{header}\n{line}\n", encoding="utf-8")
     (flip,) = verdicts.judge(a_claim(), Package(overlay=tmp_path))["flips"]
     assert (flip["kind"], flip["value"], flip["verdict"]) == ("source", 100.0, "contradicted")
-    assert "ria-2025-08-29" in flip["what"]
+    assert "RIA Novosti" in flip["what"]
 
 
 def test_a_disagreement_on_a_computed_total_is_tried_too(tmp_path):

@@ -252,6 +252,17 @@ def test_a_new_source_says_that_no_row_cites_it_and_which_tier_is_due(copy):
     assert found == {("source-unused", "warning"), ("tier", "error")}
 
 
+def test_a_source_of_one_s_own_is_one_that_only_supplied_rows_cite(copy):
+    append(copy / "sources.csv", "mine-2027,My count,Me,https://example.org/t,2027-01-10,en,own,CC0,2027-01,")
+    row = "2026,120,130,,,me,mine-2027,,,{},counted by myself"
+    whole = (copy / "economics" / "trade_annual.csv").read_text(encoding="utf-8")
+    found = {}
+    for evidence in ("supplied", "read"):
+        (copy / "economics" / "trade_annual.csv").write_text(whole + row.format(evidence) + "\n", encoding="utf-8")
+        found[evidence] = [(p.rule, p.value) for p in check.check(Package(copy)) if p.rule == "tier"]
+    assert found == {"supplied": [], "read": [("tier", "own")]}
+
+
 def test_a_new_claim_says_which_measures_and_sentence_it_lacks(copy):
     append(
         copy / "claims.csv",

@@ -16,7 +16,7 @@ TABLE = (
 CLAIMS = ("markdown", "## Claims\n\n:::{claims} economics\n:::")
 MINE = "2024,120,130,,,me,mine-2025,,,supplied,my own count"
 OF_NO_NUMBER = "2002,,,11.92,,me,mine-2025,,,supplied,a year of which the text says nothing"
-SOURCE = "mine-2025,My count,Me,https://example.org/a,2025,en,press,CC0,2026-11,"
+SOURCE = "mine-2025,My count,Me,https://example.org/a,2025,en,own,CC0,2026-11,"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 STAGED = "_alliance.json"  # what the Sphinx parts know about the edition, in the staged source folder
-TIERS = ("official statistics", "office statement", "research", "press", "state media")
+TIERS = ("official statistics", "office statement", "research", "press", "state media", "own")
 
 
 def anchor(fact_id: str) -> str:
