@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ import nbformat
 from alliance import check, figures
 from alliance.chapter import OUTPUT
 from alliance.data import Package
+from alliance.writer import csv_text
 from workspace import ROOT
 
 KINDS = ("factor ten", "sign", "neighbour's value")
+DATES = ("period_start", "period_end", "year", "date", "start_date", "end_date")
 REFUSED, WARNED, VISIBLE, UNSEEN = "refused", "warned", "visible", "unseen"
 
 
@@ -92,6 +95,21 @@ class Chapter:
             key = ";".join(self.package.table(table).shown_key(self.package.table(table).rows[position]).values())
             yield Mutation(table, key, column, kind, old, new[kind])
 
+    def next_year(self) -> Path:
+        """A folder that gives every dated table of the chapter a supplied row of the year after its last, for one of its subjects alone."""
+        folder = self.folder / "next-year"
+        folder.mkdir()
+        record = json.loads((self.folder / "out" / "record.json").read_text(encoding="utf-8"))
+        for name in record["loads"]:
+            time = self.package.resources[name].get("time")
+            dated = [r.fields for r in self.package.sheet(name).rows if re.match(r"\d{4}", r.fields.get(time, ""))]
+            if dated:
+                last = max(dated, key=lambda fields: fields[time])
+                row = {c: _a_year_later(v) if c in {time, *DATES} else v for c, v in last.items() if c}
+                row |= {"evidence": "supplied"} if "evidence" in row else {}
+                (folder / f"{name}.append.csv").write_text(csv_text([list(row), list(row.values())]), encoding="utf-8")
+        return folder
+
     def _counts(self, table: str, row: dict, column: str) -> bool:
         described = self.package.table(table)
         return column in described.measures and "evidence" in row and row[column] is not None and row["evidence"] == "read"
@@ -126,3 +144,7 @@ class Chapter:
             writer.writerow([left.pop((key, c), row.fields[c]) for c in columns])
         assert not left, f"{name} has no such cell: {list(left)}"
         return text.getvalue()
+
+
+def _a_year_later(date: str) -> str:
+    return re.sub(r"^\d{4}", lambda year: str(int(year[0]) + 1), date)

@@ -23,6 +23,15 @@ def test_no_damaged_number_reaches_a_reader_unseen(name, tmp_path):
     assert [m for m, fate in fates.items() if fate == UNSEEN] == []
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_takes_a_row_of_the_next_year_in_every_table(name, tmp_path):
+    """One subject of each table alone has a later row, as when a user adds what is known first."""
+    chapter = Chapter(name, tmp_path)
+    published, folder = chapter.record(), chapter.next_year()
+    assert len(list(folder.iterdir())) > 5
+    assert {f["id"] for f in chapter.record(str(folder))["facts"]} == {f["id"] for f in published["facts"]}
+
+
 def test_a_number_that_nothing_reads_is_told_as_unseen(tmp_path):
     chapter = Chapter("economics", tmp_path)
     unread = next(chapter.mutations(SEED))

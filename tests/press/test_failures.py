@@ -76,6 +76,18 @@ def test_a_failing_cell_is_named_with_its_line(damaged, source, code, words):
     assert "Traceback" not in done.stderr
 
 
+def test_a_cell_that_fails_on_a_user_s_data_names_their_files(damaged, tmp_path):
+    with_cell(damaged, "annual.set_index('year').loc[2023, 'note'].upper()")  # the book's row of 2023 has a note, the user's has none
+    rows = (damaged.root / "data" / "economics" / "trade_annual.csv").read_text(encoding="utf-8").splitlines()
+    noted = next(i for i, row in enumerate(rows) if row.startswith("2023,"))
+    rows[noted] = rows[noted].rsplit(",", 1)[0] + ","
+    (tmp_path / "trade_annual.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    done = damaged.run("build", "--data", tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "cell 4 of 7" in done.stderr
+    assert "Your data were in use (trade_annual.csv)" in done.stderr
+
+
 def test_a_misspelled_parameter_is_refused(damaged):
     damaged.cell("small", "focus_year = 2024", "focus_yaer = 2024")
     done = damaged.run("build")

@@ -209,7 +209,7 @@ def _run(project: Project, chapter: str, folder: Path, sender) -> None:
             execution_timeout=limit,
         )
     except PapermillExecutionError as error:
-        raise _cell_failure(chapter, cells, at, error) from None
+        raise _cell_failure(project, chapter, cells, at, error) from None
     except CellTimeoutError:
         place = _place(chapter, cells, at)
         raise AllianceError(f"{place}: the cell ran longer than {limit} s and was stopped. Make it faster, or set {CELL_SECONDS}.") from None
@@ -230,13 +230,17 @@ def _place(chapter: str, cells: dict, at: dict, line: int | None = None) -> str:
     return f"book/{chapter}.ipynb, {where}{text}"
 
 
-def _cell_failure(chapter: str, cells: dict, at: dict, error: PapermillExecutionError) -> AllianceError:
+def _cell_failure(project: Project, chapter: str, cells: dict, at: dict, error: PapermillExecutionError) -> AllianceError:
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback or []))
     lines = re.findall(r"Cell In\[\d+\], line (\d+)", trace)
     code = BAD_INPUT if error.ename == "DataError" else BUILD_FAILED
     if error.ename == "OSError" and any(f"[Errno {number}]" in error.evalue for number in FULL):
         code = ENVIRONMENT
-    what = error.evalue if error.ename in ("AllianceError", "DataError") else f"{error.ename}: {error.evalue}"
+    foreseen = error.ename in ("AllianceError", "DataError")
+    what = error.evalue if foreseen else f"{error.ename}: {error.evalue}"
+    if project.overlay and not foreseen:
+        given = ", ".join(sorted(file.name for file in Path(project.overlay).glob("*.csv")))
+        what += f"\n  Your data were in use ({given}). If the book builds without them, the chapter lacks a row there that it needs."
     return AllianceError(f"{_place(chapter, cells, at, int(lines[0]) if lines else None)}\n  {what}", code)
 
 
