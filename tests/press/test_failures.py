@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from alliance.writer import csv_text
 from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, unprivileged, write_chapter
 
 
@@ -78,10 +80,10 @@ def test_a_failing_cell_is_named_with_its_line(damaged, source, code, words):
 
 def test_a_cell_that_fails_on_a_user_s_data_names_their_files(damaged, tmp_path):
     with_cell(damaged, "annual.set_index('year').loc[2023, 'note'].upper()")  # the book's row of 2023 has a note, the user's has none
-    rows = (damaged.root / "data" / "economics" / "trade_annual.csv").read_text(encoding="utf-8").splitlines()
-    noted = next(i for i, row in enumerate(rows) if row.startswith("2023,"))
-    rows[noted] = rows[noted].rsplit(",", 1)[0] + ","
-    (tmp_path / "trade_annual.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with open(damaged.root / "data" / "economics" / "trade_annual.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    without = [[*row[:-1], "" if row[0] == "2023" else row[-1]] for row in rows]
+    (tmp_path / "trade_annual.csv").write_text(csv_text(without), encoding="utf-8")
     done = damaged.run("build", "--data", tmp_path)
     assert done.returncode == 1, done.stderr
     assert "cell 4 of 7" in done.stderr
