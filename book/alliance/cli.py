@@ -212,15 +212,15 @@ def _diff(options) -> int:
 
 
 def _edition(options) -> int:
-    from alliance.editions import compare, freeze, latest_frozen, read_edition
+    from alliance.editions import compare, freeze, latest_frozen, note_data, read_edition
 
     project = Project()
     target = project.root / "data" / "editions" / options.name
     before = latest_frozen(target.parent, options.name)
     freeze(project.current, target)
-    print(f"Kept {target.relative_to(project.root)}. For the data section of CHANGELOG.md:\n")
-    difference = compare(read_edition(before), read_edition(target)) if before else None
-    print(f"### Data, since {before.name}\n\n{difference.markdown()}" if before else "### Data\n\nFirst edition kept.\n")
+    since = f"Since {before.name}: {compare(read_edition(before), read_edition(target)).markdown(lists=False)}" if before else "First edition kept.\n"
+    note_data(project.root / "CHANGELOG.md", options.name, since)
+    print(f"Kept {target.relative_to(project.root)}, and noted in CHANGELOG.md:\n\n{since}", end="")
     return OK
 
 

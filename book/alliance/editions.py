@@ -9,6 +9,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from alliance import journal
 from alliance.problems import BAD_INPUT, AllianceError
 
 RELATIVE_TOLERANCE = 1e-9
@@ -103,8 +104,8 @@ class Difference:
             "exhibits": self.exhibits,
         }
 
-    def markdown(self) -> str:
-        """In words first, then tables."""
+    def markdown(self, lists: bool = True) -> str:
+        """In words first, then tables; with ``lists``, also what reads differently, changed exhibits and new sources one by one."""
         parts = [self.summary()]
         if self.flipped or self.broken:
             parts.append("\n".join(f"- {line}" for line in Difference(flipped=self.flipped, broken=self.broken).lines()))
@@ -112,7 +113,7 @@ class Difference:
             head = "| number | old | new | change | because |\n|---|---|---|---|---|"
             rows = [m | {"because": "; ".join(m["because"])} for m in (_moved(o, n) for o, n in self.moved)]
             parts.append("\n".join([head, *(f"| {m['label']} | {m['old']} | {m['new']} | {m['change']} | {m['because']} |" for m in rows)]))
-        if self.reworded or self.exhibits or self.sources:
+        if lists and (self.reworded or self.exhibits or self.sources):
             rest = Difference(reworded=self.reworded, exhibits=self.exhibits, sources=self.sources)
             parts.append("\n".join(f"- {line}" for line in rest.lines()))
         return "\n\n".join(parts) + "\n"
@@ -185,6 +186,18 @@ def freeze(built: Path, target: Path) -> None:
     for name in ("facts.json", "claims.json"):
         shutil.copyfile(built / "html" / name, unfinished / name)
     unfinished.rename(target)
+
+
+def note_data(changelog: Path, name: str, words: str) -> None:
+    """Put a section on the data at the end of what the changelog says of an edition, which is made if it is not there."""
+    text = changelog.read_text(encoding="utf-8") if changelog.exists() else "# Changelog\n"
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    at = next((i for i, part in enumerate(parts) if re.match(rf"## {re.escape(name)}(?![\w.])", part)), None)
+    if at is None:
+        at = 1
+        parts.insert(at, f"## {name}\n")
+    parts[at] = f"{parts[at].rstrip()}\n\n### Data\n\n{words.rstrip()}\n\n"
+    journal.put(changelog, ("".join(parts).rstrip() + "\n").encode())
 
 
 def latest_frozen(folder: Path, version: str) -> Path | None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 import pytest
+from alliance.editions import read_edition
 from alliance.writer import csv_text
 from workspace import SMALL_CHAPTER, Workspace, small_project, tree_bytes, unprivileged, write_chapter
 
@@ -76,6 +77,21 @@ def test_a_failing_cell_is_named_with_its_line(damaged, source, code, words):
     for word in words:
         assert word in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_edition_is_kept_once_and_noted_in_the_changelog(damaged):
+    changelog = damaged.root / "CHANGELOG.md"
+    changelog.write_text("# Changelog\n\n## 9.8.0 (2027)\n\n- New.\n\n## 9.7.0\n\n- Old.\n", encoding="utf-8")
+    kept = damaged.run("edition", "9.8.0")
+    assert kept.returncode == 0, kept.stderr
+    assert read_edition(damaged.root / "data" / "editions" / "9.8.0").facts == read_edition(damaged.out).facts
+    ours, others = changelog.read_text(encoding="utf-8").split("\n## 9.7.0\n")
+    assert re.search(r"- New\.\n\n### Data\n\nSince \d\.\d\.\d: .*numbers? (is|are) gone", ours)
+    assert others == "\n- Old.\n"
+    again = damaged.run("edition", "9.8.0")
+    assert (again.returncode, "is already kept" in again.stderr) == (2, True)
+    damaged.run("edition", "9.9.0")
+    assert "\n## 9.9.0\n\n### Data\n\nSince 9.8.0: Nothing moved.\n\n## 9.8.0 (2027)\n" in changelog.read_text(encoding="utf-8")
 
 
 def test_a_cell_that_fails_on_a_user_s_data_names_their_files(damaged, tmp_path):
