@@ -141,7 +141,7 @@ def test_two_builds_at_once_the_second_is_told_who_holds_the_output(victim, edit
     back_to_a(victim, edition_a)
 
 
-EDITS = {"execute": ("135.49", "136.49"), "compile": ("145.49", "146.49"), "finish": ("155.49", "156.49")}
+EDITS = {"execute": ("135.49", "136.49"), "finish": ("155.49", "156.49")}
 
 
 @pytest.mark.parametrize("step", EDITS)
@@ -208,7 +208,7 @@ def _fill_and_build(victim: Workspace, disk: Path) -> None:
     assert tree_bytes(out / "html") != published
 
 
-@pytest.mark.parametrize("limit", [1, 8, 64, 256])
+@pytest.mark.parametrize("limit", [8, 256])
 def test_files_that_may_not_grow_are_named_and_the_old_edition_stays(victim, edition_a, tmp_path, limit):
     """As on a full disk, without the right to mount one: no file becomes larger than some KiB."""
     command = f"ulimit -f {limit}; exec '{sys.executable}' -m alliance build --out '{tmp_path / 'out'}'"
